@@ -1,0 +1,48 @@
+import type { RgbImage } from '../policy/policy.js';
+
+/** One finished sample, as a reward sees it. */
+export interface Sample<Prompt = unknown> {
+  /** The prompt's own data row. */
+  readonly prompt: Prompt;
+  /** Which group (prompt of the batch) the sample belongs to: `[0, B)`. */
+  readonly group: number;
+  /** Its place within the group: `[0, G)`. */
+  readonly index: number;
+  /** The decoded plan, if the rollout has a semantic level whose space decodes text. */
+  readonly plan?: string;
+  /** The decoded picture, if the rollout has a token level whose space decodes images. */
+  readonly image?: RgbImage;
+  /** The valid tokens of each level, by level name. */
+  readonly tokens: Readonly<Record<string, Int32Array>>;
+}
+
+/** The reward has an opinion. `value` must be finite. */
+export interface Score {
+  readonly kind: 'score';
+  readonly value: number;
+}
+/** The reward does not apply to this sample (not a zero: it is left out of the sum, neutrally). */
+export interface Abstain {
+  readonly kind: 'abstain';
+  readonly reason?: string;
+}
+/** The reward should have scored but could not (not a zero either). */
+export interface Failure {
+  readonly kind: 'failure';
+  readonly reason: string;
+}
+/** What a reward returns for one sample. */
+export type RewardResult = Score | Abstain | Failure;
+
+/** An async function over a batch, one result per sample, in order. */
+export type RewardFunction<Prompt = unknown> = (
+  samples: readonly Sample<Prompt>[],
+) => Promise<readonly RewardResult[]>;
+
+/** Makes a `Score`. */
+export const score = (value: number): Score => ({ kind: 'score', value });
+/** Makes an `Abstain`. */
+export const abstain = (reason?: string): Abstain =>
+  reason === undefined ? { kind: 'abstain' } : { kind: 'abstain', reason };
+/** Makes a `Failure`. */
+export const failure = (reason: string): Failure => ({ kind: 'failure', reason });

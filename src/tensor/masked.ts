@@ -1,0 +1,24 @@
+import * as tf from '@tensorflow/tfjs';
+import { assertShape } from './shape.js';
+
+/**
+ * Replaces masked entries by 0. Unlike a product with the mask this is safe for infinities
+ * (`0 · −∞` is NaN), in the value and in the gradient.
+ * @param values any shape
+ * @param mask same shape, 1 where valid; a constant
+ * @returns same shape; the caller disposes it
+ */
+export function maskedFill<T extends tf.Tensor>(values: T, mask: T): T {
+  assertShape('maskedFill: mask', mask, values.shape);
+  return tf.tidy(() => tf.where(tf.cast(mask, 'bool'), values, tf.zerosLike(mask))) as T;
+}
+
+/** Sum of the valid entries. Scalar; the caller disposes it. */
+export function maskedSum(values: tf.Tensor, mask: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.sum(maskedFill(values, mask))) as tf.Scalar;
+}
+
+/** Mean of the valid entries; 0 if there are none. Scalar; the caller disposes it. */
+export function maskedMean(values: tf.Tensor, mask: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.div(maskedSum(values, mask), tf.maximum(tf.sum(mask), 1))) as tf.Scalar;
+}

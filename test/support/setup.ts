@@ -1,0 +1,46 @@
+import '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, expect } from 'vitest';
+
+// TensorFlow.js prints a banner on its first use in Node; tests read better without it.
+tf.env().set('IS_TEST', true);
+
+type Numbers = ArrayLike<number>;
+
+expect.extend({
+  /** Max error over max magnitude: scale-free, and insensitive to entries that are themselves near 0. */
+  toBeAllclose(received: Numbers, expected: Numbers, tolerance = 1e-5) {
+    if (received.length !== expected.length) {
+      return { pass: false, message: () => `lengths differ: ${received.length} and ${expected.length}` };
+    }
+    let error = 0;
+    let magnitude = 0;
+    let worst = 0;
+    for (let i = 0; i < expected.length; i++) {
+      const difference = Math.abs((received[i] as number) - (expected[i] as number));
+      // NaN must fail, and NaN > error is false.
+      if (!(difference <= error)) {
+        error = difference;
+        worst = i;
+      }
+      magnitude = Math.max(magnitude, Math.abs(expected[i] as number));
+    }
+    const relative = magnitude > 0 ? error / magnitude : error;
+    return {
+      pass: relative <= tolerance,
+      message: () =>
+        `max error ${relative} (over max magnitude ${magnitude}), tolerance ${tolerance}; worst at ${worst}: got ${received[worst]}, expected ${expected[worst]}`,
+    };
+  },
+});
+
+declare module 'vitest' {
+  interface Matchers<T> {
+    toBeAllclose(expected: Numbers, tolerance?: number): T;
+  }
+}
+
+beforeAll(async () => {
+  await tf.setBackend('wasm');
+  await tf.ready();
+});
