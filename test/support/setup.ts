@@ -2,9 +2,6 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect } from 'vitest';
 
-// TensorFlow.js prints a banner on its first use in Node; tests read better without it.
-tf.env().set('IS_TEST', true);
-
 type Numbers = ArrayLike<number>;
 
 expect.extend({
