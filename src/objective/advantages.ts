@@ -1,0 +1,87 @@
+import { assertNoInfinity, countGroups, nanMoments } from './statistics.js';
+
+/** What the deviation from the group's mean is divided by: the group's spread, the batch's, or nothing (Dr. GRPO). */
+export type AdvantageScale = 'group' | 'batch' | 'none';
+
+/** Options of `groupAdvantages`. */
+export interface AdvantageOptions {
+  /** G: samples of one prompt, side by side. */
+  readonly groupSize: number;
+  /** Default `group`. */
+  readonly scale?: AdvantageScale;
+  /** Added to the spread. Default 1e-4 (TRL, T2I-R1). */
+  readonly epsilon?: number;
+}
+
+/** Group-relative advantages and how much the groups have to tell. */
+export interface GroupAdvantages {
+  /** `[N]`; 0 where a sample could not be scored. */
+  readonly advantages: Float32Array;
+  /** `[B]`: standard deviation of each group; 0 where fewer than two samples could be scored. */
+  readonly groupStd: Float64Array;
+  /** Share of the groups without any spread, which teach nothing. */
+  readonly zeroVarianceFraction: number;
+}
+
+/** Added to the spread, as TRL and T2I-R1 do. */
+export const DEFAULT_EPSILON = 1e-4;
+
+/** Spreads below this count as none (the tolerance of `torch.isclose`). */
+const ZERO_SPREAD = 1e-8;
+
+/**
+ * How much better each sample is than the samples of the same prompt, in standard deviations (GRPO,
+ * arXiv 2402.03300, eq. 4.1.2; std is Bessel-corrected as in TRL and T2I-R1):
+ *
+ *     A_i = (r_i − mean_group r) / (σ + ε)
+ *
+ * On the host in float64. Samples that could not be scored (NaN) get 0 and are left out of the statistics.
+ * @param rewards `[N]`, N = B·G; NaN where a sample could not be scored
+ * @throws BicotError `group-size` (below 2), `shape` (N is not a multiple of G), `non-finite` (an infinite reward)
+ */
+export function groupAdvantages(rewards: ArrayLike<number>, options: AdvantageOptions): GroupAdvantages {
+  const { groupSize, scale = 'group', epsilon = DEFAULT_EPSILON } = options;
+  const groups = countGroups('groupAdvantages', rewards.length, groupSize);
+  assertNoInfinity('groupAdvantages: rewards', rewards);
+
+  const batchStd = nanMoments(rewards).std;
+  const advantages = new Float32Array(rewards.length);
+  const groupStd = new Float64Array(groups);
+  let flat = 0;
+  for (let group = 0; group < groups; group++) {
+    const start = group * groupSize;
+    const { mean, std } = nanMoments(rewards, start, start + groupSize);
+    groupStd[group] = std;
+    if (std <= ZERO_SPREAD) flat++;
+    const divisor = scale === 'none' ? 1 : (scale === 'batch' ? batchStd : std) + epsilon;
+    for (let i = start; i < start + groupSize; i++) {
+      const reward = rewards[i] as number;
+      advantages[i] = Number.isNaN(reward) ? 0 : (reward - mean) / divisor;
+    }
+  }
+  return { advantages, groupStd, zeroVarianceFraction: groups === 0 ? 0 : flat / groups };
+}
+
+/**
+ * Standard scores within each group, `(x − mean) / (σ + ε)`; NaN stays NaN.
+ * @param values `[N]`, NaN where there is no value
+ * @returns `[N]`
+ * @throws BicotError `group-size`, `shape`, `non-finite`, as `groupAdvantages`
+ */
+export function normalizeWithinGroups(
+  values: ArrayLike<number>,
+  groupSize: number,
+  epsilon: number = DEFAULT_EPSILON,
+): Float64Array {
+  const groups = countGroups('normalizeWithinGroups', values.length, groupSize);
+  assertNoInfinity('normalizeWithinGroups: values', values);
+  const scores = new Float64Array(values.length);
+  for (let group = 0; group < groups; group++) {
+    const start = group * groupSize;
+    const { mean, std } = nanMoments(values, start, start + groupSize);
+    for (let i = start; i < start + groupSize; i++) {
+      scores[i] = ((values[i] as number) - mean) / (std + epsilon);
+    }
+  }
+  return scores;
+}
