@@ -66,9 +66,9 @@ export function spatialScore(
   options: RelationOptions = {},
 ): number {
   canonicalLocality(locality); // before any early way out: a bad row must not depend on what was drawn
+  const objects = distinctObjects(detections);
   const boxesOf = (noun: string): Box[] =>
     objects.filter((found) => normalizeNoun(found.noun) === normalizeNoun(noun)).map(({ box }) => box);
-  const objects = distinctObjects(detections);
   const boxes1 = boxesOf(obj1);
   const sameNoun = normalizeNoun(obj1) === normalizeNoun(obj2);
   const first = boxes1[0];

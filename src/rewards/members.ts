@@ -1,0 +1,91 @@
+import { BicotError, isBicotError } from '../errors.js';
+import type { RewardTable } from '../objective/combine.js';
+import { failure, type RewardFunction, type RewardResult, type Sample } from './reward.js';
+
+/** What one member said about every sample, and how long it took. */
+export interface MemberReport {
+  readonly results: readonly RewardResult[];
+  /** Wall time; members run concurrently, so these do not add up. */
+  readonly seconds: number;
+}
+
+/** A failed reward, for logs. */
+export interface RewardFailure {
+  readonly member: string;
+  /** Index of the sample. */
+  readonly sample: number;
+  readonly reason: string;
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A broken promise of the reward contract is a bug to be shown; a network that is down is a failure to be counted. */
+const mustSurface = (error: unknown): boolean =>
+  isBicotError(error, 'reward') || isBicotError(error, 'aborted');
+
+function checkResults(results: readonly RewardResult[], name: string, expected: number): void {
+  if (!Array.isArray(results) || results.length !== expected) {
+    const got = Array.isArray(results) ? `${results.length} results` : String(results);
+    throw new BicotError(
+      'reward',
+      `reward "${name}" returned ${got} for ${expected} samples; expected one result per sample, in order. ` +
+        'Use abstain() where the reward does not apply and failure() where it could not score.',
+    );
+  }
+  results.forEach((result: RewardResult | undefined, sample) => {
+    if (result?.kind === 'abstain' || result?.kind === 'failure') return;
+    if (result?.kind === 'score' && Number.isFinite(result.value)) return;
+    const got = result?.kind === 'score' ? `the score ${result.value}` : String(result);
+    throw new BicotError(
+      'reward',
+      `reward "${name}" returned ${got} for sample ${sample}; expected score(value) with a finite value, ` +
+        'abstain() or failure(). Return failure(reason) when the value could not be computed.',
+    );
+  });
+}
+
+/**
+ * Calls one reward. If it throws, all its samples are failures with the error's message.
+ * @throws BicotError `reward` naming the member (and sample) for a wrong number of results, a non-finite score
+ *   or something that is no result; these and `aborted` pass through from nested ensembles too
+ */
+export async function runMember<P>(
+  name: string,
+  reward: RewardFunction<P>,
+  samples: readonly Sample<P>[],
+): Promise<MemberReport> {
+  const start = performance.now();
+  let results: readonly RewardResult[];
+  try {
+    results = await reward(samples);
+  } catch (error) {
+    if (mustSurface(error)) throw error;
+    results = samples.map(() => failure(reasonOf(error)));
+  }
+  checkResults(results, name, samples.length);
+  return { results, seconds: (performance.now() - start) / 1000 };
+}
+
+/** The failures among results, in the members' order. */
+export function listFailures(results: Readonly<Record<string, readonly RewardResult[]>>): RewardFailure[] {
+  return Object.entries(results).flatMap(([member, ofMember]) =>
+    ofMember.flatMap((result, sample) =>
+      result.kind === 'failure' ? [{ member, sample, reason: result.reason }] : [],
+    ),
+  );
+}
+
+/** `[N, K]`: the scores of some members; NaN where a member abstained or failed. */
+export function tableOf(
+  names: readonly string[],
+  results: Readonly<Record<string, readonly RewardResult[]>>,
+  rows: number,
+): RewardTable {
+  const values = new Float64Array(rows * names.length).fill(Number.NaN);
+  names.forEach((name, k) => {
+    results[name]?.forEach((result, i) => {
+      if (result.kind === 'score') values[i * names.length + k] = result.value;
+    });
+  });
+  return { names, values, rows };
+}
