@@ -1,0 +1,7 @@
+/** What a Node program needs around the library: backends, files, pictures. */
+export type { BackendName, SelectBackendOptions, SelectedBackend } from './backend.js';
+export { selectBackend } from './backend.js';
+export { appendJsonLine, readPromptFile, writeFileAtomic } from './files.js';
+export type { GridCell, GridOptions, Rgb } from './image-grid.js';
+export { imageGrid } from './image-grid.js';
+export { decodePng, encodePng } from './png.js';
