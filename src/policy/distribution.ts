@@ -1,3 +1,6 @@
+import { BicotError } from '../errors.js';
+import type { KeptSet } from './kept.js';
+
 /**
  * Which log-probs of a guided sample are trained (classifier-free guidance samples from
  * `uncond + scale · (cond − uncond)`):
@@ -33,4 +36,72 @@ export interface SamplingOptions {
    * Training on a truncated rollout without it is refused. Default false.
    */
   readonly recordKept?: boolean;
+}
+
+/** The distribution that tokens are scored under: what `SamplingOptions` says, with truncation as it happened. */
+export interface TokenDistribution {
+  /** Divides the logits. Default 1. */
+  readonly temperature?: number;
+  /** Classifier-free guidance; needs `policy.unconditional`. */
+  readonly guidance?: GuidanceOptions;
+  /** Which tokens truncation kept; the others get probability 0. Default: all kept. */
+  readonly kept?: KeptSet;
+}
+
+/** Whether a guidance changes the distribution at all (a scale of 1 does not). */
+export function isGuided(guidance: GuidanceOptions | undefined): guidance is GuidanceOptions {
+  return guidance !== undefined && guidance.scale !== 1;
+}
+
+/** Whether top-k or top-p can drop tokens from a vocabulary of this size. */
+export function isTruncated(sampling: SamplingOptions, vocabulary: number): boolean {
+  const { topK = 0, topP = 1 } = sampling;
+  return (topK > 0 && topK < vocabulary) || topP < 1;
+}
+
+const GUIDANCE_LOG_PROBS: readonly GuidanceLogProbs[] = ['guided', 'conditional', 'guided-detached'];
+
+/**
+ * Throws unless temperature and guidance make a distribution.
+ * @throws BicotError `value`
+ */
+export function assertDistribution(what: string, distribution: TokenDistribution): void {
+  const { temperature = 1, guidance } = distribution;
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new BicotError(
+      'value',
+      `${what}: temperature is ${temperature} but must be positive and finite. For greedy decoding use topK: 1.`,
+    );
+  }
+  if (guidance === undefined) return;
+  if (!Number.isFinite(guidance.scale)) {
+    throw new BicotError(
+      'value',
+      `${what}: guidance.scale is ${guidance.scale} but must be a finite number; 1 is no guidance.`,
+    );
+  }
+  if (guidance.logProbs !== undefined && !GUIDANCE_LOG_PROBS.includes(guidance.logProbs)) {
+    throw new BicotError(
+      'value',
+      `${what}: guidance.logProbs is '${guidance.logProbs}' but must be one of ${GUIDANCE_LOG_PROBS.join(', ')}.`,
+    );
+  }
+}
+
+/**
+ * Throws unless the options describe a distribution that can be sampled.
+ * @throws BicotError `value`
+ */
+export function assertSampling(what: string, sampling: SamplingOptions): void {
+  assertDistribution(what, sampling);
+  const { topK = 0, topP = 1, maxTokens } = sampling;
+  if (!(Number.isInteger(topK) && topK >= 0)) {
+    throw new BicotError('value', `${what}: topK is ${topK} but must be a whole number; 0 keeps all tokens.`);
+  }
+  if (!(topP > 0 && topP <= 1)) {
+    throw new BicotError('value', `${what}: topP is ${topP} but must lie in (0, 1]; 1 keeps all tokens.`);
+  }
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
+    throw new BicotError('value', `${what}: maxTokens is ${maxTokens} but must be a positive whole number.`);
+  }
 }

@@ -6,3 +6,29 @@ export interface KeptSet {
   readonly width: number;
   readonly vocabulary: number;
 }
+
+/** Bytes of one token's entry. */
+export function keptBytes(vocabulary: number): number {
+  return (vocabulary + 7) >> 3;
+}
+
+/** The rows `[begin, end)` of a kept set. Shares memory. */
+export function sliceKeptSet(kept: KeptSet, begin: number, end: number): KeptSet {
+  const row = kept.width * keptBytes(kept.vocabulary);
+  return { ...kept, bits: kept.bits.subarray(begin * row, end * row), rows: end - begin };
+}
+
+/** One byte per entry, 1 where kept: `[rows · width · vocabulary]`. */
+export function keptMask(kept: KeptSet): Uint8Array {
+  const { bits, rows, width, vocabulary } = kept;
+  const bytes = keptBytes(vocabulary);
+  const mask = new Uint8Array(rows * width * vocabulary);
+  for (let token = 0; token < rows * width; token++) {
+    const from = token * bytes;
+    const to = token * vocabulary;
+    for (let v = 0; v < vocabulary; v++) {
+      mask[to + v] = ((bits[from + (v >> 3)] as number) >> (v & 7)) & 1;
+    }
+  }
+  return mask;
+}

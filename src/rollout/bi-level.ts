@@ -1,0 +1,107 @@
+import { BicotError } from '../errors.js';
+import type { SamplingOptions } from '../policy/distribution.js';
+import type { Policy } from '../policy/policy.js';
+import { tokenSpaceOf } from '../policy/spaces.js';
+import { contentTokens, decodeTexts, sampleLevel } from './level.js';
+import { assertRolloutRequest, type RolloutFunction } from './request.js';
+import { assembleRollout } from './samples.js';
+
+/** A plan, as the token level's context is built from it. */
+export interface SampledPlan {
+  /** Its tokens, without the end token. */
+  readonly ids: Int32Array;
+  /** Its text, if the space decodes text. */
+  readonly text?: string;
+}
+
+/** The plan level of a bi-level rollout. */
+export interface SemanticLevel<Prompt, Context> {
+  /** A text space of the policy. */
+  readonly space: string;
+  readonly sampling: SamplingOptions;
+  /** What a plan of this prompt is conditioned on (the prompt in its planning template). */
+  readonly context: (prompt: Prompt) => Context;
+  /** Who plans. Default: the rollout's policy. */
+  readonly policy?: Policy<Context>;
+}
+
+/** The image level of a bi-level rollout. */
+export interface TokenLevel<Prompt, Context> {
+  /** An image space of the policy. */
+  readonly space: string;
+  readonly sampling: SamplingOptions;
+  /** What an image is conditioned on (prompt and plan in the drawing template). */
+  readonly context: (prompt: Prompt, plan: SampledPlan) => Context;
+  /** Who draws. Default: the rollout's policy. */
+  readonly policy?: Policy<Context>;
+}
+
+/** How plans and images are sampled. */
+export interface BiLevelOptions<Prompt, Context> {
+  readonly policy: Policy<Context>;
+  readonly semantic: SemanticLevel<Prompt, Context>;
+  readonly token: TokenLevel<Prompt, Context>;
+  /** Images drawn from each plan; must divide the group size. Default 1, as T2I-R1. */
+  readonly imagesPerPlan?: number;
+}
+
+/**
+ * BiCoT's rollout (T2I-R1, section 3.2): for each prompt G / imagesPerPlan plans, then imagesPerPlan images of
+ * each plan. Level names are `semantic` and `token`.
+ * @throws BicotError from the returned function: `empty-prompts`, `group-size`, and those of `sampleCompletions`
+ */
+export function biLevelRollout<Prompt, Context>(
+  options: BiLevelOptions<Prompt, Context>,
+): RolloutFunction<Prompt, Context> {
+  const { policy, semantic, token, imagesPerPlan = 1 } = options;
+  tokenSpaceOf(semantic.policy ?? policy, semantic.space);
+  tokenSpaceOf(token.policy ?? policy, token.space);
+  return async (request) => {
+    assertRolloutRequest(request);
+    const { prompts, groupSize } = request;
+    assertImagesPerPlan(imagesPerPlan, groupSize);
+    const plansPerPrompt = groupSize / imagesPerPlan;
+
+    const plans = await sampleLevel(
+      {
+        name: 'semantic',
+        space: semantic.space,
+        policy: semantic.policy ?? policy,
+        sampling: semantic.sampling,
+        contexts: prompts.map((prompt) => semantic.context(prompt)), // [B]
+        samplesPerContext: plansPerPrompt,
+        samplesPerRow: imagesPerPlan,
+      },
+      request,
+    );
+    const texts = decodeTexts(plans);
+    const contexts = plans.contexts.map((_, row) =>
+      token.context(prompts[Math.floor(row / plansPerPrompt)] as Prompt, {
+        ids: contentTokens(plans, row),
+        ...(texts && { text: texts[row] as string }),
+      }),
+    ); // [N / imagesPerPlan]
+    const images = await sampleLevel(
+      {
+        name: 'token',
+        space: token.space,
+        policy: token.policy ?? policy,
+        sampling: token.sampling,
+        contexts,
+        samplesPerContext: imagesPerPlan,
+        samplesPerRow: 1,
+      },
+      request,
+    );
+    return assembleRollout(request, [plans, images]);
+  };
+}
+
+function assertImagesPerPlan(imagesPerPlan: number, groupSize: number): void {
+  if (!(Number.isInteger(imagesPerPlan) && imagesPerPlan >= 1 && groupSize % imagesPerPlan === 0)) {
+    throw new BicotError(
+      'group-size',
+      `biLevelRollout: imagesPerPlan is ${imagesPerPlan} but must be a whole number that divides groupSize ${groupSize}: a group has groupSize / imagesPerPlan plans.`,
+    );
+  }
+}

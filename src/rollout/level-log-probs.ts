@@ -1,0 +1,70 @@
+import type * as tf from '@tensorflow/tfjs';
+import { BicotError } from '../errors.js';
+import { isTruncated } from '../policy/distribution.js';
+import { sliceKeptSet } from '../policy/kept.js';
+import { completionLogProbs } from '../policy/log-probs.js';
+import type { Policy } from '../policy/policy.js';
+import { tokenSpaceOf } from '../policy/spaces.js';
+import { sliceTokenBatch } from '../policy/tokens.js';
+import type { LevelRollout } from './types.js';
+
+/** The rows `[begin, end)` of a level. */
+export interface RowRange {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Scores a level's rows again, under the distribution they were sampled from: same temperature, guidance and
+ * kept tokens, so that with unchanged weights the result equals `behaviourLogProbs`. With guidance log-probs
+ * `conditional` it is the conditional branch instead, and differs from them by the guidance. Differentiable in
+ * the policy's variables.
+ * @param range which rows. Default: all
+ * @param policy who scores (the reference, for the KL penalty). Default: who sampled
+ * @returns `[R, T]` with R the rows of the range, 0 on padding; the caller disposes it
+ * @throws BicotError `unsupported` if top-k or top-p was used without recording what it kept
+ */
+export function levelLogProbs<Context>(
+  level: LevelRollout<Context>,
+  range: RowRange = { begin: 0, end: level.completion.rows },
+  policy: Policy<Context> = level.policy,
+): tf.Tensor2D {
+  assertScorable(level);
+  const { begin, end } = assertRange(level, range);
+  return completionLogProbs(
+    policy,
+    {
+      contexts: level.contexts.slice(begin, end),
+      completion: sliceTokenBatch(level.completion, begin, end),
+      space: level.space,
+    },
+    {
+      temperature: level.sampling.temperature,
+      guidance: level.sampling.guidance,
+      kept: level.kept && sliceKeptSet(level.kept, begin, end),
+    },
+  );
+}
+
+function assertScorable<Context>(level: LevelRollout<Context>): void {
+  const { size } = tokenSpaceOf(level.policy, level.space);
+  if (level.kept === undefined && isTruncated(level.sampling, size)) {
+    const { topK = 0, topP = 1 } = level.sampling;
+    throw new BicotError(
+      'unsupported',
+      `Level '${level.name}' was sampled with topK ${topK}, topP ${topP} but what they kept was not recorded. Log-probs over all tokens would not be those of the distribution sampled from, and the ratio would be wrong from the first update. Set sampling.recordKept: true, or sample without truncation while training.`,
+    );
+  }
+}
+
+function assertRange<Context>(level: LevelRollout<Context>, range: RowRange): RowRange {
+  const { begin, end } = range;
+  const { rows } = level.completion;
+  if (!(Number.isInteger(begin) && Number.isInteger(end) && 0 <= begin && begin < end && end <= rows)) {
+    throw new BicotError(
+      'shape',
+      `levelLogProbs: rows [${begin}, ${end}) of level '${level.name}' do not exist; it has ${rows} rows. Give 0 <= begin < end <= ${rows}.`,
+    );
+  }
+  return range;
+}

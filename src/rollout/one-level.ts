@@ -1,0 +1,46 @@
+import type { SamplingOptions } from '../policy/distribution.js';
+import type { Policy } from '../policy/policy.js';
+import { tokenSpaceOf } from '../policy/spaces.js';
+import { sampleLevel } from './level.js';
+import { assertRolloutRequest, type RolloutFunction } from './request.js';
+import { assembleRollout } from './samples.js';
+
+/** How the one level is sampled. */
+export interface OneLevelOptions<Prompt, Context> {
+  readonly policy: Policy<Context>;
+  /** The level's name in metrics and loss options. Default `token`. */
+  readonly name?: string;
+  /** A token space of the policy. */
+  readonly space: string;
+  readonly sampling: SamplingOptions;
+  /** What a sample of this prompt is conditioned on. */
+  readonly context: (prompt: Prompt) => Context;
+}
+
+/**
+ * Plain GRPO's rollout: G completions of each prompt, in one token space.
+ * @throws BicotError from the returned function: `empty-prompts`, `group-size`, and those of `sampleCompletions`
+ */
+export function oneLevelRollout<Prompt, Context>(
+  options: OneLevelOptions<Prompt, Context>,
+): RolloutFunction<Prompt, Context> {
+  const { policy, name = 'token', space, sampling, context } = options;
+  tokenSpaceOf(policy, space);
+  return async (request) => {
+    assertRolloutRequest(request);
+    const { prompts, groupSize } = request;
+    const level = await sampleLevel(
+      {
+        name,
+        space,
+        policy,
+        sampling,
+        contexts: prompts.map((prompt) => context(prompt)), // [B]
+        samplesPerContext: groupSize,
+        samplesPerRow: 1,
+      },
+      request,
+    );
+    return assembleRollout(request, [level]);
+  };
+}

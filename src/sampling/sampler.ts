@@ -1,0 +1,276 @@
+import { BicotError } from '../errors.js';
+import { assertSampling, isGuided, isTruncated, type SamplingOptions } from '../policy/distribution.js';
+import { type KeptSet, keptBytes } from '../policy/kept.js';
+import type { DecodingSession, Policy } from '../policy/policy.js';
+import { tokenSpaceOf, unconditionalContexts } from '../policy/spaces.js';
+import type { TokenBatch } from '../policy/tokens.js';
+import type { UniformStream } from '../tensor/noise.js';
+import { assertShape } from '../tensor/shape.js';
+import { type DrawnToken, drawToken, fillDistribution, logitsScratch, writeKept } from './logits.js';
+import { recomputeDecoding } from './recompute.js';
+
+/** How far a sampling has come. */
+export interface SamplingProgress {
+  /** Tokens decoded so far, per row. */
+  readonly tokens: number;
+  /** The most there can be; rows that end earlier end the sampling earlier. */
+  readonly maxTokens: number;
+  /** N, rows decoded side by side. */
+  readonly rows: number;
+}
+
+/** What to sample. N = B · samplesPerContext rows; row `i` continues context `floor(i / samplesPerContext)`. */
+export interface SampleRequest<Context> {
+  /** `[B]`. Neighbours that are the same object are computed once. */
+  readonly contexts: readonly Context[];
+  readonly samplesPerContext: number;
+  /** A key of `policy.spaces`. */
+  readonly space: string;
+  /** The random numbers of a row, one a token. Key them by the sample (`uniformStream`), never by the row. */
+  readonly streams: (row: number) => UniformStream;
+  readonly sampling: SamplingOptions;
+  /** Stops the sampling between two tokens, with an error of code `aborted`. */
+  readonly signal?: AbortSignal;
+  /** Called after every token. */
+  readonly onProgress?: (progress: SamplingProgress) => void;
+}
+
+/** Sampled completions, on the host: nothing to dispose. */
+export interface Completions {
+  /** `[N, T]`, T the longest completion. The end token is part of it; one cut off at `maxTokens` has none. */
+  readonly completion: TokenBatch;
+  /** `[N · T]`: log-probs under the distribution drawn from (guided, tempered, truncated); 0 on padding. */
+  readonly behaviourLogProbs: Float32Array;
+  /** `[N · T]`: entropy of that distribution in nats; 0 on padding. */
+  readonly entropy: Float32Array;
+  /** What truncation kept, if `recordKept` asked for it and the sampling truncates. */
+  readonly kept?: KeptSet;
+}
+
+/**
+ * Samples completions token by token with the policy's decoding sessions (or by recomputing, without them).
+ * A row's tokens depend on its context, its stream and the weights, not on its batch-mates: one uniform number
+ * per token, inverse CDF in float64. Keep the weights unchanged until the promise settles.
+ * @throws BicotError `aborted`, `non-finite` (logits), `value`, `shape`, or `unsupported` (guidance without
+ * `policy.unconditional`)
+ */
+export async function sampleCompletions<Context>(
+  policy: Policy<Context>,
+  request: SampleRequest<Context>,
+): Promise<Completions> {
+  const { space, sampling, signal, onProgress } = request;
+  const { size, endToken } = tokenSpaceOf(policy, space);
+  const maxTokens = assertRequest(policy, request);
+  const guided = isGuided(sampling.guidance);
+  const twins = guided ? unconditionalContexts(policy, request.contexts, sampling.guidance) : [];
+  throwIfAborted(signal, 0);
+
+  const rows = request.contexts.length * request.samplesPerContext;
+  const record = recordingOf(rows, maxTokens, size, sampling);
+  const streams = Array.from({ length: rows }, (_, row) => request.streams(row));
+  const scratch = logitsScratch(size);
+  const drawn: DrawnToken = { id: 0, logProb: 0, entropy: 0 };
+  const newest = new Int32Array(rows);
+  const ended = new Uint8Array(rows);
+  const events = eventPause();
+  let running = rows;
+  const sessions: DecodingSession[] = [];
+  try {
+    sessions.push(startSession(policy, request.contexts, request, maxTokens));
+    if (guided) sessions.push(startSession(policy, twins, request, maxTokens));
+    for (let t = 0; t < maxTokens && running > 0; t++) {
+      const [conditional, unconditional] = await nextLogits(
+        sessions,
+        t === 0 ? undefined : newest,
+        rows,
+        size,
+      );
+      throwIfAborted(signal, t);
+      for (let row = 0; row < rows; row++) {
+        // An ended row is fed its last token again; its logits are ignored and its stream rests.
+        if (ended[row] === 1) continue;
+        if (!fillDistribution(scratch, conditional as Float32Array, unconditional, row * size, sampling)) {
+          throw nonFiniteLogits(space, row, t);
+        }
+        drawToken(scratch, (streams[row] as UniformStream)(), drawn);
+        newest[row] = drawn.id;
+        record.token(row, t, drawn);
+        if (record.bits !== undefined) {
+          writeKept(scratch, record.bits, (row * maxTokens + t) * keptBytes(size));
+        }
+        if (drawn.id === endToken) {
+          ended[row] = 1;
+          running--;
+        }
+      }
+      onProgress?.({ tokens: t + 1, maxTokens, rows });
+      await events();
+    }
+    throwIfAborted(signal, maxTokens);
+    return record.finish();
+  } finally {
+    for (const session of sessions) session.dispose();
+  }
+}
+
+function assertRequest<Context>(policy: Policy<Context>, request: SampleRequest<Context>): number {
+  const { contexts, samplesPerContext, space, sampling } = request;
+  assertSampling(`sampleCompletions: space '${space}'`, sampling);
+  if (contexts.length === 0) {
+    throw new BicotError('shape', 'sampleCompletions: no contexts. Give at least one.');
+  }
+  if (!(Number.isInteger(samplesPerContext) && samplesPerContext > 0)) {
+    throw new BicotError(
+      'value',
+      `sampleCompletions: samplesPerContext is ${samplesPerContext} but must be a positive whole number.`,
+    );
+  }
+  const tokens = tokenSpaceOf(policy, space);
+  const maxTokens = sampling.maxTokens ?? (tokens.kind === 'image' ? tokens.length : undefined);
+  if (maxTokens === undefined) {
+    throw new BicotError(
+      'value',
+      `sampleCompletions: sampling.maxTokens is missing. Text has no length of its own: say how many tokens space '${space}' may emit.`,
+    );
+  }
+  if (tokens.kind === 'image' && maxTokens > tokens.length) {
+    throw new BicotError(
+      'value',
+      `sampleCompletions: sampling.maxTokens is ${maxTokens} but an image of space '${space}' has ${tokens.length} tokens. Leave maxTokens out.`,
+    );
+  }
+  return maxTokens;
+}
+
+function startSession<Context>(
+  policy: Policy<Context>,
+  contexts: readonly Context[],
+  request: SampleRequest<Context>,
+  maxTokens: number,
+): DecodingSession {
+  const shared = shareContexts(contexts);
+  const options = { samplesPerContext: request.samplesPerContext * shared.repeats, maxTokens };
+  return policy.startDecoding === undefined
+    ? recomputeDecoding(policy, shared.contexts, request.space, options)
+    : policy.startDecoding(shared.contexts, request.space, options);
+}
+
+/** `[a, a, b, b]` is `[a, b]` twice each, if the runs have one length: the policy then computes each once. */
+export function shareContexts<Context>(contexts: readonly Context[]): {
+  contexts: readonly Context[];
+  repeats: number;
+} {
+  let repeats = 1;
+  while (repeats < contexts.length && contexts[repeats] === contexts[0]) repeats++;
+  const even = contexts.length % repeats === 0;
+  if (!even || !contexts.every((context, i) => context === contexts[i - (i % repeats)])) {
+    return { contexts, repeats: 1 };
+  }
+  return { contexts: contexts.filter((_, i) => i % repeats === 0), repeats };
+}
+
+/** Steps every session and reads its logits to the host: `[N · V]` each. */
+async function nextLogits(
+  sessions: readonly DecodingSession[],
+  tokens: Int32Array | undefined,
+  rows: number,
+  size: number,
+): Promise<Float32Array[]> {
+  const read: Float32Array[] = [];
+  for (const session of sessions) {
+    // A session may keep what it is given, so it gets a copy.
+    const logits = session.next(tokens?.slice());
+    try {
+      assertShape('DecodingSession.next', logits, [rows, size], '[N, V]');
+      read.push((await logits.data()) as Float32Array);
+    } finally {
+      logits.dispose();
+    }
+  }
+  return read;
+}
+
+interface Recording {
+  readonly bits?: Uint8Array;
+  token(row: number, t: number, drawn: DrawnToken): void;
+  finish(): Completions;
+}
+
+/** Collects tokens at the full width and cuts everything to the longest row at the end. */
+function recordingOf(
+  rows: number,
+  maxTokens: number,
+  vocabulary: number,
+  sampling: SamplingOptions,
+): Recording {
+  const ids = new Int32Array(rows * maxTokens);
+  const lengths = new Int32Array(rows);
+  const logProbs = new Float32Array(rows * maxTokens);
+  const entropy = new Float32Array(rows * maxTokens);
+  const bytes = keptBytes(vocabulary);
+  const records = sampling.recordKept === true && isTruncated(sampling, vocabulary);
+  const bits = records ? new Uint8Array(rows * maxTokens * bytes) : undefined;
+  return {
+    bits,
+    token(row, t, drawn) {
+      const at = row * maxTokens + t;
+      ids[at] = drawn.id;
+      logProbs[at] = drawn.logProb;
+      entropy[at] = drawn.entropy;
+      lengths[row] = t + 1;
+    },
+    finish() {
+      const width = lengths.reduce((a, b) => Math.max(a, b), 0);
+      return {
+        completion: { ids: narrowed(ids, rows, width), lengths, rows, width },
+        behaviourLogProbs: narrowed(logProbs, rows, width),
+        entropy: narrowed(entropy, rows, width),
+        ...(bits && { kept: { bits: narrowed(bits, rows, width * bytes), rows, width, vocabulary } }),
+      };
+    },
+  };
+}
+
+/** The first `width` columns of each row. */
+function narrowed<A extends Int32Array | Float32Array | Uint8Array>(
+  values: A,
+  rows: number,
+  width: number,
+): A {
+  const stride = values.length / rows;
+  if (stride === width) return values;
+  const result = values.slice(0, rows * width) as A;
+  for (let r = 1; r < rows; r++) {
+    result.set(values.subarray(r * stride, r * stride + width), r * width);
+  }
+  return result;
+}
+
+/** How long the sampler may keep the event loop to itself. */
+const PAUSE_EVERY_MS = 50;
+
+/**
+ * Lets timers, signals and the page have a turn now and then: on backends that compute synchronously, reading
+ * a tensor never does. It changes when things happen, not what.
+ */
+function eventPause(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < PAUSE_EVERY_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    last = performance.now();
+  };
+}
+
+function throwIfAborted(signal: AbortSignal | undefined, tokens: number): void {
+  if (signal?.aborted) {
+    throw new BicotError('aborted', `Sampling was aborted after ${tokens} tokens.`, { cause: signal.reason });
+  }
+}
+
+function nonFiniteLogits(space: string, row: number, step: number): BicotError {
+  return new BicotError(
+    'non-finite',
+    `Sampling space '${space}': a logit of row ${row} at step ${step} is NaN or infinite. The weights may have diverged (lower the learning rate, clip gradients); to forbid a token give it a logit of -1e9, not -Infinity.`,
+  );
+}
