@@ -31,7 +31,7 @@ const ZERO_SPREAD = 1e-8;
 
 /**
  * How much better each sample is than the samples of the same prompt, in standard deviations (GRPO,
- * arXiv 2402.03300, eq. 4.1.2; std is Bessel-corrected as in TRL and T2I-R1):
+ * arXiv 2402.03300, §4.1.2; std is Bessel-corrected as in TRL and T2I-R1):
  *
  *     A_i = (r_i − mean_group r) / (σ + ε)
  *

@@ -101,8 +101,8 @@ function surrogate(ratio: tf.Tensor, advantages: tf.Tensor, clip: ClipRange | nu
   if (clip === null) return tf.mul(ratio, advantages);
   const capped = clip.delta === undefined ? ratio : tf.minimum(ratio, clip.delta);
   const clipped = tf.clipByValue(ratio, 1 - clip.low, 1 + clip.high);
-  // At a tie (r inside the range) tf.minimum gives the whole gradient to its first argument, so the unclipped
-  // term comes first. The clipped one has the same gradient there, but none exactly at the range's ends.
+  // At a tie (any r inside the range) tf.minimum gives the whole gradient to its first argument. The unclipped term
+  // comes first, so that no backend's idea of the gradient at the ends of the range matters.
   return tf.minimum(tf.mul(capped, advantages), tf.mul(clipped, advantages));
 }
 

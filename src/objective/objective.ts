@@ -32,7 +32,9 @@ export interface Objective {
  */
 export function levelObjective(objective: Objective, name: string): LevelObjective {
   const own = objective.levels && Object.hasOwn(objective.levels, name) ? objective.levels[name] : undefined;
-  const level: LevelObjective = { ...objective.level, ...own };
+  // A setting that is present but undefined must not hide the common one.
+  const settings = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
+  const level: LevelObjective = { ...objective.level, ...Object.fromEntries(settings) };
   const what = `objective '${objective.name}', level '${name}'`;
   checkWeight(what, level.weight);
   checkNormalizer(what, level.normalizer);
