@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildFailure, build, transform } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Bundles an entry point as a web application would; Node's own modules do not resolve there. */
+async function bundleForBrowser(entry: string) {
+  return build({
+    entryPoints: [join(root, entry)],
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    external: ['@tensorflow/tfjs'],
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+}
+
+describe('in a browser', () => {
+  it.each(['src/index.ts', 'src/models/index.ts'])('%s needs nothing but TensorFlow.js', async (entry) => {
+    const { metafile } = await bundleForBrowser(entry);
+    const external = Object.values(metafile.outputs).flatMap(({ imports }) =>
+      imports.filter((imported) => imported.external).map(({ path }) => path),
+    );
+    expect(new Set(external)).toEqual(new Set(['@tensorflow/tfjs']));
+    const inputs = Object.keys(metafile.inputs);
+    expect(inputs.filter((path) => /src\/node\/|pngjs|tfjs-(node|backend)/.test(path))).toEqual([]);
+  });
+
+  it('src/node does not bundle (so that the test above can fail)', async () => {
+    const { errors } = await bundleForBrowser('src/node/index.ts').catch((failure: BuildFailure) => failure);
+    expect(errors.map(({ text }) => text)).toContainEqual(
+      expect.stringContaining('Could not resolve "node:fs/promises"'),
+    );
+  });
+});
+
+interface Source {
+  readonly path: string;
+  /** Without comments and types. */
+  readonly code: string;
+  /** Every module specifier, of type imports as well. */
+  readonly imports: readonly string[];
+}
+
+async function readSources(): Promise<readonly Source[]> {
+  const folder = join(root, 'src');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+    .map((path) => join(folder, path));
+  return Promise.all(
+    files.map(async (file) => {
+      const text = readFileSync(file, 'utf8');
+      const { code } = await transform(text, { loader: 'ts', legalComments: 'none' });
+      const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map(
+        (m) => m[1] as string,
+      );
+      const dynamic = [...code.matchAll(/\b(?:import|require)\(\s*["']([^"']+)["']/g)].map(
+        (m) => m[1] as string,
+      );
+      return { path: relative(root, file), code, imports: [...imports, ...dynamic] };
+    }),
+  );
+}
+
+describe('the sources', async () => {
+  const sources = await readSources();
+  const offenders = (wrong: (source: Source) => boolean) => sources.filter(wrong).map(({ path }) => path);
+
+  it('are found', () => {
+    expect(sources.length).toBeGreaterThan(20);
+    expect(sources.find(({ path }) => path === 'src/node/png.ts')?.imports).toContain('pngjs');
+  });
+
+  it('use Node only in src/node', () => {
+    const nodeOnly = (name: string) =>
+      name.startsWith('node:') || builtinModules.includes(name) || /^(pngjs|@tensorflow\/tfjs-)/.test(name);
+    expect(offenders(({ path, imports }) => !path.startsWith('src/node/') && imports.some(nodeOnly))).toEqual(
+      [],
+    );
+  });
+
+  it('never wait for the device and never use the library sampler, which repeats itself within a group', () => {
+    expect(offenders(({ code }) => /\b(dataSync|arraySync|multinomial)\b/.test(code))).toEqual([]);
+  });
+
+  it('import TensorFlow.js whole, the one package with gradients', () => {
+    expect(
+      offenders(({ path, imports }) =>
+        imports.some(
+          (name) =>
+            name.startsWith('@tensorflow/') &&
+            name !== '@tensorflow/tfjs' &&
+            !(path === 'src/node/backend.ts' && name === '@tensorflow/tfjs-backend-wasm'),
+        ),
+      ),
+    ).toEqual([]);
+  });
+});
