@@ -103,6 +103,22 @@ function withoutFailedRows(table: RewardTable, failures: readonly RewardFailure[
   return { ...table, values };
 }
 
+/** `weightedTotal`, for groups of 1 too: a lone sample is paired with a row without scores, which adds nothing to it. */
+function totalOf(
+  table: RewardTable,
+  groupSize: number,
+  options: { weights: readonly number[]; abstention: Abstention },
+): Float64Array {
+  if (groupSize > 1) return weightedTotal(table, { ...options, groupSize });
+  const width = table.names.length;
+  const values = new Float64Array(2 * table.values.length).fill(Number.NaN);
+  table.values.forEach((value, at) => {
+    values[at + Math.floor(at / width) * width] = value;
+  });
+  const paired = { ...table, values, rows: 2 * table.rows };
+  return weightedTotal(paired, { ...options, groupSize: 2 }).filter((_, row) => row % 2 === 0);
+}
+
 async function evaluateMembers<P>(
   members: readonly NamedMember<P>[],
   samples: readonly Sample<P>[],
@@ -124,7 +140,7 @@ async function evaluateMembers<P>(
   return {
     table,
     weights,
-    total: weightedTotal(table, { weights, groupSize, abstention }),
+    total: totalOf(table, groupSize, { weights, abstention }),
     monitors: tableOf(namesWhere(true), results, samples.length),
     results,
     failures,

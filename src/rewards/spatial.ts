@@ -40,8 +40,8 @@ export function relationScore(
   { nearDistance = 150 / 384, overlap = 0.1 }: RelationOptions = {},
 ): number {
   const relation = canonicalLocality(locality);
-  const dx = (box2.x0 + box2.x1 - box1.x0 - box1.x1) / 2;
-  const dy = (box2.y0 + box2.y1 - box1.y0 - box1.y1) / 2;
+  const dx = (box2.x0 + box2.x1) / 2 - (box1.x0 + box1.x1) / 2;
+  const dy = (box2.y0 + box2.y1) / 2 - (box1.y0 + box1.y1) / 2;
   if (relation === 'near') {
     const distance = Math.max(Math.abs(dx), Math.abs(dy));
     return distance <= nearDistance ? 1 : nearDistance / distance;
