@@ -1,0 +1,218 @@
+import { BicotError } from '../errors.js';
+import type { RgbImage } from '../policy/policy.js';
+import { assertTokenRange, type TokenBatch, tokenRow } from '../policy/tokens.js';
+import type { HostTensor } from './safetensors.js';
+
+/** A picture as a grid of patches, each the nearest entry of a codebook. */
+export interface PatchCodebook {
+  /** Entries of the codebook. */
+  readonly size: number;
+  /** Tokens of one image: `(width / patch) · (height / patch)`, in reading order. */
+  readonly length: number;
+  /** The token of each patch. @throws BicotError `shape` for a picture of another size */
+  encode(image: RgbImage): Int32Array;
+  /** Pictures of `[N, length]` tokens. @throws BicotError `token-range` or `shape` */
+  decode(tokens: TokenBatch): Promise<RgbImage[]>;
+  /** Everything needed to make it again, ready for `encodeSafetensors`. */
+  export(): { tensors: Record<string, HostTensor>; metadata: Record<string, string> };
+}
+
+/** Sizes of a patch codebook, in pixels. */
+export interface PatchGrid {
+  readonly width: number;
+  readonly height: number;
+  /** Side of the square patches; divides width and height. */
+  readonly patch: number;
+}
+
+function cutPatches(image: RgbImage, { width, height, patch }: PatchGrid): Uint8Array[] {
+  if (image.width !== width || image.height !== height) {
+    throw new BicotError(
+      'shape',
+      `The picture is ${image.width}×${image.height} pixels, but this codebook is for ${width}×${height}. Resize it first.`,
+    );
+  }
+  const patches: Uint8Array[] = [];
+  for (let top = 0; top < height; top += patch) {
+    for (let left = 0; left < width; left += patch) {
+      const pixels = new Uint8Array(patch * patch * 3);
+      for (let y = 0; y < patch; y++) {
+        const start = ((top + y) * width + left) * 3;
+        pixels.set(image.data.subarray(start, start + patch * 3), y * patch * 3);
+      }
+      patches.push(pixels);
+    }
+  }
+  return patches;
+}
+
+function squaredDistance(a: Uint8Array, b: Uint8Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return sum;
+}
+
+/** Finds the entry nearest to a patch; exact matches at once. */
+function nearestEntry(entries: readonly Uint8Array[]): (pixels: Uint8Array) => number {
+  const exact = new Map(entries.map((entry, id) => [patchKey(entry), id]));
+  return (pixels) => {
+    const known = exact.get(patchKey(pixels));
+    if (known !== undefined) return known;
+    let best = 0;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    entries.forEach((entry, id) => {
+      const distance = squaredDistance(entry, pixels);
+      if (distance < bestDistance) [best, bestDistance] = [id, distance];
+    });
+    return best;
+  };
+}
+
+const patchKey = (patch: Uint8Array): string => String.fromCharCode(...patch);
+
+/**
+ * A codebook from its entries.
+ * @param entries one `[patch, patch, 3]` RGB patch each
+ */
+export function patchCodebook(grid: PatchGrid, entries: readonly Uint8Array[]): PatchCodebook {
+  const { width, height, patch } = grid;
+  if (width % patch !== 0 || height % patch !== 0) {
+    throw new BicotError(
+      'value',
+      `patchCodebook: patches of ${patch} pixels do not tile ${width}×${height}.`,
+    );
+  }
+  const nearest = nearestEntry(entries);
+  const columns = width / patch;
+  const length = columns * (height / patch);
+
+  const assemble = (tokens: Int32Array): RgbImage => {
+    const data = new Uint8Array(width * height * 3);
+    tokens.forEach((token, at) => {
+      const entry = entries[token] as Uint8Array;
+      const [top, left] = [Math.floor(at / columns) * patch, (at % columns) * patch];
+      for (let y = 0; y < patch; y++) {
+        data.set(entry.subarray(y * patch * 3, (y + 1) * patch * 3), ((top + y) * width + left) * 3);
+      }
+    });
+    return { width, height, data };
+  };
+
+  return {
+    size: entries.length,
+    length,
+    encode: (image) => Int32Array.from(cutPatches(image, grid), nearest),
+    async decode(tokens) {
+      assertTokenRange(tokens, entries.length, 'patchCodebook.decode');
+      return Array.from({ length: tokens.rows }, (_, row) => {
+        const ids = tokenRow(tokens, row);
+        if (ids.length !== length) {
+          throw new BicotError(
+            'shape',
+            `patchCodebook.decode: row ${row} has ${ids.length} tokens; a picture has ${length}.`,
+          );
+        }
+        return assemble(ids);
+      });
+    },
+    export() {
+      const data = new Uint8Array(entries.length * patch * patch * 3);
+      entries.forEach((entry, id) => void data.set(entry, id * entry.length));
+      return {
+        tensors: { codes: { dtype: 'U8', shape: [entries.length, patch, patch, 3], data } },
+        metadata: { width: String(width), height: String(height) },
+      };
+    },
+  };
+}
+
+/**
+ * The codebook that `export()` described.
+ * @throws BicotError `safetensors` if the tensor is missing or of another shape
+ */
+export function importPatchCodebook(
+  tensors: Readonly<Record<string, HostTensor>>,
+  metadata: Readonly<Record<string, string>>,
+): PatchCodebook {
+  const { codes } = tensors;
+  const [width, height] = [Number(metadata.width), Number(metadata.height)];
+  if (codes?.dtype !== 'U8' || codes.shape.length !== 4 || !(width > 0) || !(height > 0)) {
+    throw new BicotError(
+      'safetensors',
+      'This is no patch codebook: a U8 tensor "codes" of shape [size, patch, patch, 3] and the metadata width and height are needed.',
+    );
+  }
+  const [size, patch] = codes.shape as [number, number];
+  const bytes = patch * patch * 3;
+  const entries = Array.from({ length: size }, (_, id) =>
+    (codes.data as Uint8Array).slice(id * bytes, (id + 1) * bytes),
+  );
+  return patchCodebook({ width, height, patch }, entries);
+}
+
+/**
+ * Starting entries for k-means: the most frequent patch, then again and again the one that is worst covered
+ * (k-means++ without the dice, so that no seed is needed).
+ */
+function farApart(patches: readonly CountedPatch[], size: number): Uint8Array[] {
+  const entries = [(patches[0] as CountedPatch).pixels];
+  const distances = patches.map(() => Number.POSITIVE_INFINITY);
+  while (entries.length < size) {
+    const newest = entries[entries.length - 1] as Uint8Array;
+    let worst = 0;
+    patches.forEach(({ pixels, count }, at) => {
+      distances[at] = Math.min(distances[at] as number, count * squaredDistance(pixels, newest));
+      if ((distances[at] as number) > (distances[worst] as number)) worst = at;
+    });
+    entries.push((patches[worst] as CountedPatch).pixels);
+  }
+  return entries;
+}
+
+interface CountedPatch {
+  readonly pixels: Uint8Array;
+  count: number;
+}
+
+/**
+ * Learns a codebook from pictures. Up to `size` distinct patches are kept exactly (then the codebook is lossless
+ * on these pictures); more are reduced by k-means.
+ * @param size the most entries
+ * @param iterations k-means rounds, if needed. Default 10
+ */
+export function fitPatchCodebook(
+  images: Iterable<RgbImage>,
+  grid: PatchGrid,
+  size: number,
+  iterations = 10,
+): PatchCodebook {
+  const counts = new Map<string, CountedPatch>();
+  for (const image of images) {
+    for (const pixels of cutPatches(image, grid)) {
+      const key = patchKey(pixels);
+      const seen = counts.get(key);
+      if (seen) seen.count += 1;
+      else counts.set(key, { pixels, count: 1 });
+    }
+  }
+  if (counts.size === 0)
+    throw new BicotError('value', 'fitPatchCodebook: no pictures were given; at least one is needed.');
+  const patches = [...counts.values()].sort((a, b) => b.count - a.count); // stable, so deterministic
+  let entries = patches.length <= size ? patches.map(({ pixels }) => pixels) : farApart(patches, size);
+  for (let round = 0; patches.length > size && round < iterations; round++) {
+    const nearest = nearestEntry(entries);
+    const sums = entries.map((entry) => ({ sum: new Float64Array(entry.length), weight: 0 }));
+    for (const { pixels, count } of patches) {
+      const cell = sums[nearest(pixels)] as { sum: Float64Array; weight: number };
+      cell.weight += count;
+      for (let i = 0; i < pixels.length; i++)
+        cell.sum[i] = (cell.sum[i] as number) + count * (pixels[i] as number);
+    }
+    entries = sums.map(({ sum, weight }, id) =>
+      weight === 0
+        ? (entries[id] as Uint8Array)
+        : Uint8Array.from(sum, (value) => Math.round(value / weight)),
+    );
+  }
+  return patchCodebook(grid, entries);
+}

@@ -1,0 +1,97 @@
+import * as tf from '@tensorflow/tfjs';
+import { causalMask } from '../../kernels/attention.js';
+import { embed } from '../../kernels/embedding.js';
+import { rotaryTables } from '../../kernels/rotary.js';
+import type { ImageSpace, NamedVariables, Policy, TextSpace, TokenContext } from '../../policy/policy.js';
+import { assertTokenRange } from '../../policy/tokens.js';
+import type { KeyPart } from '../../tensor/noise.js';
+import { assertLength } from '../../tensor/shape.js';
+import { type TransformerConfig, type TransformerOptions, transformerConfig } from './config.js';
+import { startTransformerDecoding } from './decoding.js';
+import { embedInputs, runBlock, runHead } from './forward.js';
+import { createParameters, namedParameters } from './parameters.js';
+import { isImageSpace, joinSequences, predictionPositions } from './sequences.js';
+
+/** A unified text+image transformer as a policy with a `text` and an `image` space. */
+export interface TransformerPolicy extends Policy<TokenContext> {
+  readonly config: TransformerConfig;
+  readonly spaces: { readonly text: TextSpace; readonly image: ImageSpace };
+  /** Frees the variables. */
+  dispose(): void;
+}
+
+/** What turns the model's tokens into text and pictures, and its first weights. */
+export interface TransformerParts {
+  readonly tokenizer?: Pick<TextSpace, 'encode' | 'decode'>;
+  readonly imageTokenizer?: Pick<ImageSpace, 'decode'>;
+  /** Seed of the initial weights. Default 0. */
+  readonly seed?: KeyPart;
+}
+
+/**
+ * A decoder-only transformer over text and image tokens: pre-norm RMSNorm, rotary positions, SwiGLU, one joint
+ * embedding table, separate text and image heads. Contexts are text tokens; the image level's contexts usually end
+ * with a begin-of-image token.
+ * @throws BicotError `value` for impossible sizes
+ */
+export function createTransformer(
+  options: TransformerOptions,
+  parts: TransformerParts = {},
+): TransformerPolicy {
+  const config = transformerConfig(options);
+  const parameters = createParameters(config, parts.seed ?? 0);
+  const variables: NamedVariables = namedParameters(parameters);
+  const spaces = {
+    text: {
+      kind: 'text',
+      size: config.textVocabulary,
+      endToken: config.endToken,
+      ...parts.tokenizer,
+    } as TextSpace,
+    image: {
+      kind: 'image',
+      size: config.imageVocabulary,
+      length: config.imageLength,
+      ...parts.imageTokenizer,
+    } as ImageSpace,
+  };
+
+  return {
+    config,
+    variables,
+    spaces,
+
+    logits(contexts, completion, space) {
+      const image = isImageSpace(space);
+      assertLength('transformer.logits: contexts', contexts, completion.rows, 'N');
+      assertTokenRange(completion, spaces[image ? 'image' : 'text'].size, 'transformer.logits');
+      return tf.tidy(() => {
+        const sequences = joinSequences(contexts, completion, image, config);
+        const { rows, length } = sequences;
+        const positions = Array.from({ length }, (_, p) => p);
+        const rotary = rotaryTables(positions, config.width / config.heads, config.ropeTheta);
+        const mask = causalMask(length);
+        let stream = embedInputs(parameters, sequences.ids, sequences.imagePositions); // [N·S, d]
+        for (const block of parameters.blocks) {
+          stream = runBlock(config, block, stream, rows, rotary, mask).stream;
+        }
+        const picked = predictionPositions(contexts, completion, length);
+        const hidden = embed(stream, tf.tensor1d(picked, 'int32')); // [N·T, d]
+        const logits = runHead(config, parameters, hidden, image); // [N·T, V]
+        return tf.reshape(logits, [rows, completion.width, logits.shape[1]]);
+      });
+    },
+
+    startDecoding(contexts, space, decodeOptions) {
+      return startTransformerDecoding(config, parameters, contexts, isImageSpace(space), decodeOptions);
+    },
+
+    unconditional(context) {
+      return { ids: context.ids.filter((id) => id < config.specialTokens) };
+    },
+
+    dispose() {
+      tf.dispose(variables as unknown as tf.TensorContainer);
+    },
+  };
+}
