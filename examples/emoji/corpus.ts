@@ -1,0 +1,101 @@
+import { type PromptRow, type UniformStream, uniformInteger, uniformStream } from 'bicot';
+import { TASK_TYPES, type TaskType } from './forms.js';
+import { heldOutOf } from './holdout.js';
+import { honestScene, stockScene } from './layout.js';
+import { NOISE, type NoiseRates, slippedScene, sloppyScene } from './noise.js';
+import { planOf } from './plan.js';
+import { drawPrompt } from './prompts.js';
+import { isMet, type Requirement, specOf } from './requirement.js';
+import type { Scene } from './scene.js';
+
+/** One captioned picture of the pre-training corpus. */
+export interface CorpusExample {
+  readonly row: PromptRow;
+  /** Describes `planned`. */
+  readonly plan: string;
+  /** What whoever drew it had in mind. */
+  readonly planned: Scene;
+  /** What was drawn. */
+  readonly scene: Scene;
+  /** How the planned scene came about. */
+  readonly noise: 'none' | 'stock' | 'sloppy';
+  /** How many objects were not drawn as planned. */
+  readonly slips: number;
+}
+
+/** The scene in mind: a stock photo, a sloppy one, or a uniformly random one that meets the prompt. */
+export function plannedScene(
+  requirement: Requirement,
+  rates: NoiseRates,
+  stream: UniformStream,
+): { readonly scene: Scene; readonly noise: CorpusExample['noise'] } {
+  if (stream() < rates.stock) return { scene: stockScene(requirement), noise: 'stock' };
+  const honest = honestScene(requirement, stream);
+  if (stream() < rates.sloppy) {
+    const { scene } = sloppyScene(requirement, honest, stream);
+    // A mistake must not give away a composition that is held out.
+    if (heldOutOf(kindsOf(scene)).length === 0) return { scene, noise: 'sloppy' };
+  }
+  return { scene: honest, noise: 'none' };
+}
+
+function kindsOf(scene: Scene): Requirement['wanted'] {
+  const kinds = new Map<string, Requirement['wanted'][number]>();
+  for (const { noun, color } of scene.objects) {
+    const key = `${color} ${noun}`;
+    kinds.set(key, { noun, color, count: (kinds.get(key)?.count ?? 0) + 1 });
+  }
+  return [...kinds.values()];
+}
+
+/**
+ * The next example of the endless corpus: training prompts only, the five kinds equally often.
+ * @param stream e.g. `uniformStream('emoji', 'corpus', seed)`; the same stream gives the same corpus
+ */
+export function corpusExample(stream: UniformStream, rates: NoiseRates = NOISE): CorpusExample {
+  const task = TASK_TYPES[uniformInteger(stream, TASK_TYPES.length)] as TaskType;
+  const row = drawPrompt('train', task, stream);
+  const { scene: planned, noise } = plannedScene(specOf(row), rates, stream);
+  const { scene, slips } = slippedScene(planned, rates.slip, stream);
+  return { row, plan: planOf(planned), planned, scene, noise, slips };
+}
+
+/** Shares of a sample of the corpus. */
+export interface CorpusReport {
+  readonly stock: number;
+  readonly sloppy: number;
+  /** Objects that slipped, of all planned objects. */
+  readonly slips: number;
+  /** Captions whose plan does not meet the prompt. */
+  readonly wrongPlans: number;
+  /** Captions whose drawn scene does not meet the prompt. */
+  readonly wrongPictures: number;
+  /** The same for each kind of prompt. */
+  readonly wrongByTask: Readonly<Record<TaskType, number>>;
+}
+
+/** Measures how wrong the corpus is, on scenes (not pixels). */
+export function measureCorpus(count: number, seed: number, rates: NoiseRates = NOISE): CorpusReport {
+  const stream = uniformStream('emoji', 'corpus', seed);
+  const examples = Array.from({ length: count }, () => corpusExample(stream, rates));
+  const share = (list: readonly CorpusExample[], test: (example: CorpusExample) => boolean): number =>
+    list.filter(test).length / Math.max(1, list.length);
+  const isWrong = ({ row, scene }: CorpusExample): boolean => !isMet(specOf(row), scene);
+  const objects = examples.reduce((sum, { planned }) => sum + planned.objects.length, 0);
+  const byTask = (task: TaskType) =>
+    share(
+      examples.filter(({ row }) => row.task_type === task),
+      isWrong,
+    );
+  return {
+    stock: share(examples, ({ noise }) => noise === 'stock'),
+    sloppy: share(examples, ({ noise }) => noise === 'sloppy'),
+    slips: examples.reduce((sum, { slips }) => sum + slips, 0) / objects,
+    wrongPlans: share(examples, ({ row, planned }) => !isMet(specOf(row), planned)),
+    wrongPictures: share(examples, isWrong),
+    wrongByTask: Object.fromEntries(TASK_TYPES.map((task) => [task, byTask(task)])) as Record<
+      TaskType,
+      number
+    >,
+  };
+}
