@@ -10,7 +10,7 @@ import { assertShape } from './shape.js';
  */
 export function maskedFill<T extends tf.Tensor>(values: T, mask: T): T {
   assertShape('maskedFill: mask', mask, values.shape);
-  return tf.tidy(() => tf.where(tf.cast(mask, 'bool'), values, tf.zerosLike(mask))) as T;
+  return tf.tidy(() => tf.where(tf.notEqual(mask, 0), values, tf.zerosLike(mask))) as T;
 }
 
 /** Sum of the valid entries. Scalar; the caller disposes it. */
