@@ -74,8 +74,8 @@ function halfToFloat(half: number): number {
 }
 
 function readTensor(bytes: Uint8Array, dtype: string, shape: readonly number[]): HostTensor {
-  // Copied, so that typed arrays are aligned and the file's buffer can be freed.
-  const copy = bytes.slice().buffer;
+  // Copied, so that typed arrays are aligned and the file's buffer can be freed. Not by `slice`: a Buffer's is a view.
+  const copy = new Uint8Array(bytes).buffer;
   switch (dtype) {
     case 'F32':
       return { dtype, shape, data: new Float32Array(copy) };

@@ -5,3 +5,4 @@ export { appendJsonLine, readPromptFile, writeFileAtomic } from './files.js';
 export type { GridCell, GridOptions, Rgb } from './image-grid.js';
 export { imageGrid } from './image-grid.js';
 export { decodePng, encodePng } from './png.js';
+export { loadWeights, readSafetensors, saveWeights, writeSafetensors } from './weights.js';
