@@ -1,0 +1,65 @@
+import type { PromptRow, RgbImage, TokenContext } from 'bicot';
+import {
+  createTransformer,
+  fitPatchCodebook,
+  importPatchCodebook,
+  importWeights,
+  type PatchCodebook,
+  type Safetensors,
+  type TransformerPolicy,
+} from 'bicot/models';
+import type { Atlas } from './atlas.js';
+import { PICTURE, renderScene } from './scene.js';
+import { BOS, decodeWords, END, encodeWords, IMAGE, SPECIALS, VOCABULARY } from './vocabulary.js';
+
+/** Side of an image token, in pixels: a sprite is 2 × 2 tokens. */
+export const PATCH = 8;
+/** The most entries of the codebook; enough for every patch of every sprite. */
+export const CODEBOOK_SIZE = 512;
+
+/** The image tokenizer of this world, learned from its sprites (one of each, in every cell it can have). */
+export function emojiCodebook(atlas: Atlas): PatchCodebook {
+  const pictures: RgbImage[] = atlas.sprites.map((sprite) =>
+    renderScene({ objects: [{ noun: sprite.noun, color: sprite.color, cell: 0 }] }, atlas),
+  );
+  return fitPatchCodebook(pictures, { width: PICTURE, height: PICTURE, patch: PATCH }, CODEBOOK_SIZE);
+}
+
+/** An untrained model of this world. */
+export function createEmojiModel(codebook: PatchCodebook, seed = 0): TransformerPolicy {
+  return createTransformer(
+    {
+      textVocabulary: VOCABULARY.length,
+      imageVocabulary: codebook.size,
+      imageLength: codebook.length,
+      endToken: END,
+      specialTokens: SPECIALS.length,
+      width: 128,
+      layers: 4,
+      heads: 4,
+      hidden: 344,
+    },
+    { tokenizer: { encode: encodeWords, decode: decodeWords }, imageTokenizer: codebook, seed },
+  );
+}
+
+/** A model from files that `demo:pretrain` or a run wrote. */
+export function loadEmojiModel(
+  codebookFile: Safetensors,
+  modelFile: Safetensors,
+): { readonly model: TransformerPolicy; readonly codebook: PatchCodebook } {
+  const codebook = importPatchCodebook(codebookFile.tensors, codebookFile.metadata);
+  const model = createEmojiModel(codebook);
+  importWeights(model.variables, modelFile.tensors, 'The emoji model');
+  return { model, codebook };
+}
+
+/** What a plan is conditioned on: `<bos> prompt <end>`. */
+export function semanticContext({ prompt }: Pick<PromptRow, 'prompt'>): TokenContext {
+  return { ids: Int32Array.of(BOS, ...encodeWords(prompt), END) };
+}
+
+/** What a picture is conditioned on, the re-templated prompt: `<bos> prompt <end> plan <image>`. */
+export function tokenContext({ prompt }: Pick<PromptRow, 'prompt'>, plan: { ids: Int32Array }): TokenContext {
+  return { ids: Int32Array.of(BOS, ...encodeWords(prompt), END, ...plan.ids, IMAGE) };
+}
