@@ -1,7 +1,7 @@
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { Policy, RgbImage } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
-import { type TokenBatch, tokenRow } from '../policy/tokens.js';
+import { tokenRow } from '../policy/tokens.js';
 import { sampleCompletions } from '../sampling/sampler.js';
 import { uniformStream } from '../tensor/noise.js';
 import { occurrencesOf, type RolloutRequest } from './request.js';
@@ -73,6 +73,5 @@ export function decodeTexts<Context>(level: LevelRollout<Context>): string[] | u
 export async function decodeImages<Context>(level: LevelRollout<Context>): Promise<RgbImage[] | undefined> {
   const space = tokenSpaceOf(level.policy, level.space);
   if (space.kind !== 'image' || space.decode === undefined) return undefined;
-  const images = await space.decode(level.completion as TokenBatch);
-  return images;
+  return space.decode(level.completion);
 }
