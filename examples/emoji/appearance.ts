@@ -7,6 +7,9 @@ import { CELL, GRID } from './scene.js';
 /** Squares of the silhouette's side. */
 const SHAPE = 8;
 
+/** Silhouettes closer than this are one. */
+const SAME_SHAPE = 1;
+
 /** What a cell looks like, shape and colour apart. */
 interface Look {
   /** `[8, 8]`: how much of each square is drawn on, whatever the colour. */
@@ -19,7 +22,8 @@ interface Look {
 
 /** Looks of the atlas, by noun. */
 export interface Wardrobe {
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** More than one where tints draw a pale thing's outline anew. */
+  readonly shapes: ReadonlyMap<string, readonly (readonly number[])[]>;
   readonly hues: ReadonlyMap<string, ReadonlyMap<Color | 'natural', Look['hue']>>;
 }
 
@@ -44,11 +48,12 @@ function lookOf(ink: Float32Array): Look {
 
 /** The looks of every noun in every colour. */
 export function wardrobeOf(atlas: Atlas): Wardrobe {
-  const shapes = new Map<string, readonly number[]>();
+  const shapes = new Map<string, readonly (readonly number[])[]>();
   const hues = new Map<string, Map<Color | 'natural', Look['hue']>>();
   for (const { noun, color, pixels } of atlas.sprites) {
     const look = lookOf(Float32Array.from(pixels, (value) => 1 - value / 255));
-    if (!shapes.has(noun)) shapes.set(noun, look.shape);
+    const known = shapes.get(noun) ?? [];
+    if (nearest(look.shape, known) > SAME_SHAPE) shapes.set(noun, [...known, look.shape]);
     hues.set(noun, (hues.get(noun) ?? new Map()).set(color ?? 'natural', look.hue));
   }
   return { shapes, hues };
@@ -57,10 +62,13 @@ export function wardrobeOf(atlas: Atlas): Wardrobe {
 const distance = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, i) => sum + (value - (b[i] ?? 0)) ** 2, 0);
 
+const nearest = (shape: readonly number[], known: readonly (readonly number[])[]): number =>
+  known.reduce((least, other) => Math.min(least, distance(shape, other)), Number.POSITIVE_INFINITY);
+
 /** How sure a look is of being one of several: softmax of `−distance/temperature`. */
 function confidence(own: number, all: readonly number[], temperature: number): number {
-  const nearest = Math.min(...all);
-  const weight = (value: number) => Math.exp((nearest - value) / temperature);
+  const least = Math.min(...all);
+  const weight = (value: number) => Math.exp((least - value) / temperature);
   return weight(own) / all.reduce((sum, value) => sum + weight(value), 0);
 }
 
@@ -75,17 +83,17 @@ export function probabilityOf(
   { shapes, hues }: Wardrobe,
 ): number {
   const ink = inkOf([image]);
-  const ownShape = shapes.get(question.noun);
+  const ownShapes = shapes.get(question.noun);
   const ownHues = hues.get(question.noun);
-  if (ownShape === undefined || ownHues === undefined) return 0;
+  if (ownShapes === undefined || ownHues === undefined) return 0;
   let best = 0;
   for (let cell = 0; cell < GRID * GRID; cell++) {
     const look = lookOf(ink.subarray(cell * CELL_VALUES, (cell + 1) * CELL_VALUES));
     if (look.area < 0.02) continue;
-    const toShape = distance(look.shape, ownShape);
+    const toShape = nearest(look.shape, ownShapes);
     const fits = Math.exp(-toShape / 8);
     if (fits <= best) continue; // cannot win any more
-    const toShapes = [...shapes.values()].map((shape) => distance(look.shape, shape));
+    const toShapes = [...shapes.values()].map((known) => nearest(look.shape, known));
     const isShape = fits * confidence(toShape, toShapes, 0.5);
     const ownHue = question.color && ownHues.get(question.color);
     const toHues = [...ownHues.values()].map((hue) => distance(look.hue, hue));

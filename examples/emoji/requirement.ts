@@ -1,5 +1,4 @@
 import { BicotError, type PromptRow } from 'bicot';
-import { spriteName } from './atlas.js';
 import { cellsRelate, LOCALITY_MEANINGS } from './localities.js';
 import { type Color, isColor, nounNamed } from './nouns.js';
 import type { Scene, SceneObject } from './scene.js';
@@ -74,9 +73,4 @@ export function isMet({ wanted, relation }: Requirement, scene: Scene): boolean 
   const cellOf = (noun: string): number => scene.objects.find((object) => object.noun === noun)?.cell ?? -1;
   const meaning = LOCALITY_MEANINGS[relation.locality];
   return meaning !== undefined && cellsRelate(meaning, cellOf(relation.first), cellOf(relation.second));
-}
-
-/** The kinds of a requirement by name, for messages: `2 dog, 1 red car`. */
-export function describeWanted({ wanted }: Requirement): string {
-  return wanted.map((kind) => `${kind.count} ${spriteName(kind)}`).join(', ');
 }

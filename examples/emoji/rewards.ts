@@ -16,12 +16,9 @@ import { isColor } from './nouns.js';
 import { parsePlan } from './plan.js';
 
 /** The rewards that train, by name: each means something else, each is in [0, 1] and graded. */
-export interface WorldRewards {
-  readonly detector: RewardFunction<PromptRow>;
-  readonly attribute: RewardFunction<PromptRow>;
-  readonly quality: RewardFunction<PromptRow>;
-  readonly faithful: RewardFunction<PromptRow>;
-}
+export type WorldRewards = Readonly<
+  Record<'detector' | 'attribute' | 'quality' | 'faithful', RewardFunction<PromptRow>>
+>;
 
 /** A sample that has a picture. */
 type Pictured = Sample<PromptRow> & { readonly image: RgbImage };
