@@ -1,0 +1,129 @@
+import { BicotError } from '../errors.js';
+import { nanMoments } from '../objective/statistics.js';
+import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
+import type { RewardFunction, RewardResult, Sample } from '../rewards/reward.js';
+import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
+import { assertCount, throwIfAborted } from './guards.js';
+import { type MemberMetrics, memberMetrics } from './metrics.js';
+
+/** What to evaluate, on what. */
+export interface EvaluateOptions<P, C> {
+  readonly rollout: RolloutFunction<P, C>;
+  /** A reward or a `rewardEnsemble`. */
+  readonly reward: RewardFunction<P>;
+  /** Not empty. */
+  readonly prompts: readonly P[];
+  /** Default 4. */
+  readonly samplesPerPrompt?: number;
+  /** Default 0. The same seed draws the same random numbers, so that before and after are paired. */
+  readonly seed?: number;
+  /** Prompts sampled at once: memory and speed, not results. Default 8. */
+  readonly batch?: number;
+  /** Ends the evaluation with an error of code `aborted`. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: EvaluateProgress) => void;
+}
+
+/** How far an evaluation has come. */
+export interface EvaluateProgress {
+  /** Prompts that are done. */
+  readonly prompts: number;
+  readonly total: number;
+  /** Within the batch being sampled. */
+  readonly detail?: RolloutProgress;
+}
+
+/** One sample and what was said about it. */
+export interface EvaluatedSample<P> {
+  readonly sample: Sample<P>;
+  /** Its prompt's index in the list (`sample.group` counts within a batch). */
+  readonly promptIndex: number;
+  /** The weighted total; NaN if it could not be scored. */
+  readonly total: number;
+  /** What every member, trained or monitor, said. */
+  readonly results: Readonly<Record<string, RewardResult>>;
+}
+
+/** The rewards of a policy, without training it. */
+export interface Evaluation<P = unknown> {
+  /** Of the weighted total, over the samples that have one. NaN if none has. */
+  readonly total: { readonly mean: number; readonly std: number };
+  /** The rewards that training would use, by name. */
+  readonly members: Readonly<Record<string, MemberMetrics>>;
+  /** The rewards that are only watched, by name. */
+  readonly monitors: Readonly<Record<string, MemberMetrics>>;
+  /** In the order of the prompts, samples of one prompt side by side. */
+  readonly samples: readonly EvaluatedSample<P>[];
+  /** Wall time. */
+  readonly seconds: number;
+}
+
+/** Streams are keyed by step too; no training step is −1, so an evaluation never repeats what training drew. */
+const EVALUATION_STEP = -1;
+
+/**
+ * Samples every prompt and asks the rewards. Nothing is trained.
+ * @throws BicotError `empty-prompts`, `value`, `aborted`, and what the rollout and the rewards throw
+ */
+export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Evaluation<P>> {
+  const { prompts, samplesPerPrompt = 4, seed = 0, batch = 8, signal, onProgress } = options;
+  if (prompts.length === 0) {
+    throw new BicotError('empty-prompts', 'evaluate: there are no prompts. Pass at least one.');
+  }
+  assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 1);
+  assertCount('evaluate', 'batch', batch, 1);
+  const start = performance.now();
+  const samples: EvaluatedSample<P>[] = [];
+  let members: readonly string[] = [];
+  let monitors: readonly string[] = [];
+  for (let begin = 0; begin < prompts.length; begin += batch) {
+    throwIfAborted('evaluate', signal);
+    const some = prompts.slice(begin, begin + batch);
+    const progress = { prompts: begin, total: prompts.length };
+    const rollout = await options.rollout({
+      prompts: some,
+      promptIds: some.map((_, i) => begin + i),
+      groupSize: samplesPerPrompt,
+      step: EVALUATION_STEP,
+      seed,
+      signal,
+      onProgress: onProgress && ((detail) => onProgress({ ...progress, detail })),
+    });
+    throwIfAborted('evaluate', signal);
+    const rewards = await evaluateReward(options.reward, rollout.samples);
+    rollout.samples.forEach((sample, i) => {
+      samples.push(evaluatedSample(sample, begin + sample.group, rewards, i));
+    });
+    members = rewards.table.names;
+    monitors = rewards.monitors.names;
+    onProgress?.({ prompts: begin + some.length, total: prompts.length });
+  }
+  const metricsOf = (names: readonly string[]): Record<string, MemberMetrics> =>
+    Object.fromEntries(
+      names.map((name) => [name, memberMetrics(samples.map(({ results }) => results[name] as RewardResult))]),
+    );
+  const { mean, std } = nanMoments(samples.map(({ total }) => total));
+  return {
+    total: { mean, std },
+    members: metricsOf(members),
+    monitors: metricsOf(monitors),
+    samples,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+function evaluatedSample<P>(
+  sample: Sample<P>,
+  promptIndex: number,
+  { total, results }: EnsembleResult,
+  row: number,
+): EvaluatedSample<P> {
+  return {
+    sample,
+    promptIndex,
+    total: total[row] as number,
+    results: Object.fromEntries(
+      Object.entries(results).map(([name, ofMember]) => [name, ofMember[row] as RewardResult]),
+    ),
+  };
+}

@@ -1,0 +1,158 @@
+import { nanMoments } from '../objective/statistics.js';
+import { levelStats } from '../objective/stats.js';
+import type { EnsembleResult } from '../rewards/ensemble.js';
+import type { RewardResult } from '../rewards/reward.js';
+import { type LevelBatch, tokenCount, trainsOtherDistribution } from './levels.js';
+import { repeatHostRows } from './micro-batch.js';
+
+/** What one reward gave a batch. Numbers are NaN where it scored no sample (`null` in JSON). */
+export interface MemberMetrics {
+  /** Over the samples that it scored. */
+  readonly mean: number;
+  /** Bessel-corrected. */
+  readonly std: number;
+  /** Samples that it abstained on. */
+  readonly abstained: number;
+  /** Samples that it could not score. */
+  readonly failed: number;
+}
+
+/** One level in one training step; means are over valid tokens, each row counted once per sample that has it. */
+export interface LevelMetrics {
+  /** Whether it contributed a gradient. */
+  readonly trained: boolean;
+  /** KL(policy ‖ reference), k3. 0 without a KL penalty, and for a level of another policy. */
+  readonly kl: number;
+  /** KL(policy that sampled ‖ policy), k3, before the last update. 0 for a level of another policy. */
+  readonly approxKl: number;
+  /** max |ratio − 1| before the first update: about 0, or sampler and policy disagree. */
+  readonly maxRatioDeviation: number;
+  /** Before the last update. */
+  readonly meanRatio: number;
+  /** Share of the tokens whose gradient the clip removed in the last update. */
+  readonly clipFraction: number;
+  /** In nats, of the distribution sampled from. */
+  readonly entropy: number;
+  /** Tokens of a completion, the end token included. */
+  readonly meanLength: number;
+  /** Sampled tokens. */
+  readonly tokens: number;
+  /** Guidance `conditional` only: mean of (log-prob sampled under − log-prob trained). 0 otherwise. */
+  readonly guidanceGap: number;
+}
+
+/** Wall time of a step, in seconds. */
+export interface StepSeconds {
+  readonly total: number;
+  readonly rollout: number;
+  readonly reward: number;
+  readonly reference: number;
+  readonly update: number;
+}
+
+/** A training step as plain data: `JSON.stringify` it into a line of `metrics.jsonl`. */
+export interface StepMetrics {
+  /** From 0. */
+  readonly step: number;
+  readonly reward: {
+    /** Of the weighted total, over the samples that have one. NaN if none has. */
+    readonly mean: number;
+    /** Over the whole batch. */
+    readonly std: number;
+    /** The rewards that are trained, unweighted. */
+    readonly byMember: Readonly<Record<string, MemberMetrics>>;
+    /** Means of the rewards that are only watched. */
+    readonly monitors: Readonly<Record<string, number>>;
+  };
+  readonly advantages: {
+    readonly std: number;
+    /** Share of the groups whose samples all got the same reward, and that teach nothing. */
+    readonly zeroVarianceFraction: number;
+  };
+  /** By level name, in the rollout's order. */
+  readonly levels: Readonly<Record<string, LevelMetrics>>;
+  /** Of the last update, before it. */
+  readonly loss: number;
+  /** Of the last update, before clipping. 0 if there was nothing to train on. */
+  readonly gradNorm: number;
+  readonly learningRate: number;
+  /** Sampled tokens of all levels by the step's total time. */
+  readonly tokensPerSecond: number;
+  readonly seconds: StepSeconds;
+}
+
+/** Counts and moments of one reward's results. */
+export function memberMetrics(results: readonly RewardResult[]): MemberMetrics {
+  const values = results.map((result) => (result.kind === 'score' ? result.value : Number.NaN));
+  const { count, mean, std } = nanMoments(values);
+  return {
+    mean,
+    std: count === 0 ? Number.NaN : std,
+    abstained: results.filter(({ kind }) => kind === 'abstain').length,
+    failed: results.filter(({ kind }) => kind === 'failure').length,
+  };
+}
+
+/** Metrics of some members by name. */
+export function membersMetrics(
+  names: readonly string[],
+  { results }: EnsembleResult,
+): Record<string, MemberMetrics> {
+  return Object.fromEntries(names.map((name) => [name, memberMetrics(results[name] ?? [])]));
+}
+
+/** Log-probs of one level, `[R · T]`, before the first and before the last update of a rollout. */
+export interface ScoredUpdates {
+  readonly first: Float32Array;
+  readonly last: Float32Array;
+}
+
+/**
+ * Metrics of one level.
+ * @param scored absent for a level of another policy
+ */
+export function levelMetrics<C>(batch: LevelBatch<C>, scored: ScoredUpdates | undefined): LevelMetrics {
+  const { level, trained } = batch;
+  const tokens = tokenCount(level);
+  const perToken = (sum: number): number => (tokens === 0 ? 0 : sum / tokens);
+  return {
+    trained,
+    ...(scored ? policyMetrics(batch, scored) : UNSCORED),
+    entropy: perToken(level.entropy.reduce((sum, value) => sum + value, 0)),
+    meanLength: level.completion.rows === 0 ? 0 : tokens / level.completion.rows,
+    tokens,
+    guidanceGap: scored && trainsOtherDistribution(level) ? perToken(sumOfGaps(batch, scored.first)) : 0,
+  };
+}
+
+type PolicyMetrics = Pick<
+  LevelMetrics,
+  'kl' | 'approxKl' | 'maxRatioDeviation' | 'meanRatio' | 'clipFraction'
+>;
+
+const UNSCORED: PolicyMetrics = { kl: 0, approxKl: 0, maxRatioDeviation: 0, meanRatio: 1, clipFraction: 0 };
+
+function policyMetrics<C>(batch: LevelBatch<C>, { first, last }: ScoredUpdates): PolicyMetrics {
+  const { advantages, level, objective, referenceLogProbs } = batch;
+  const { completion, samplesPerRow } = level;
+  const perSample = (values: Float32Array) => repeatHostRows(values, completion.width, samplesPerRow);
+  const stats = (logProbs: Float32Array) =>
+    levelStats(
+      {
+        logProbs: perSample(logProbs),
+        oldLogProbs: perSample(batch.oldLogProbs ?? first),
+        ...(referenceLogProbs ? { referenceLogProbs: perSample(referenceLogProbs) } : {}),
+        advantages,
+        lengths: repeatHostRows(completion.lengths, 1, samplesPerRow),
+        width: completion.width,
+      },
+      objective.clip,
+    );
+  const { kl, approxKl, meanRatio, clipFraction } = stats(last);
+  return { kl, approxKl, maxRatioDeviation: stats(first).maxRatioDeviation, meanRatio, clipFraction };
+}
+
+/** Σ (behaviour − trained) over valid tokens. Both are 0 on padding. */
+function sumOfGaps<C>({ level }: LevelBatch<C>, logProbs: Float32Array): number {
+  return level.behaviourLogProbs.reduce((sum, value, i) => sum + value - (logProbs[i] as number), 0);
+}

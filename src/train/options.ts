@@ -1,0 +1,113 @@
+import { BicotError } from '../errors.js';
+import { levelObjective, type Objective } from '../objective/objective.js';
+import type { Policy } from '../policy/policy.js';
+import type { Reference } from '../policy/reference.js';
+import type { RewardFunction } from '../rewards/reward.js';
+import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
+import { assertMaxNorm } from './gradients.js';
+import { assertCount } from './guards.js';
+import type { Optimizer } from './optimizer.js';
+import { constant, type Schedule } from './schedule.js';
+import type { UpdateProgress } from './update.js';
+
+/** What a step is doing. */
+export type TrainProgress = { readonly step: number } & (
+  | { readonly phase: 'rollout'; readonly detail?: RolloutProgress }
+  | { readonly phase: 'reward' }
+  | { readonly phase: 'reference' }
+  | { readonly phase: 'update'; readonly detail?: UpdateProgress }
+);
+
+/** What to train, on what, and how. */
+export interface TrainOptions<P, C> {
+  /** Updated in place. Only levels that this very object sampled are trained. */
+  readonly policy: Policy<C>;
+  readonly rollout: RolloutFunction<P, C>;
+  /** A reward or a `rewardEnsemble`. */
+  readonly reward: RewardFunction<P>;
+  /** Visited in shuffled epochs. Not empty. */
+  readonly prompts: readonly P[];
+  /** Where to stop: the steps of the whole run, those before `startStep` included. */
+  readonly steps: number;
+  readonly objective: Objective;
+  /** G: samples per prompt, at least 2. Default 8. */
+  readonly groupSize?: number;
+  /** B. Default 4. */
+  readonly promptsPerStep?: number;
+  readonly learningRate: number | Schedule;
+  /** Default `adamW()`, disposed at the end. One that is passed in stays the caller's. */
+  readonly optimizer?: Optimizer;
+  /**
+   * What the KL penalty pulls towards. Default: the policy as it is at the first step, disposed at the end. One
+   * that is passed in stays the caller's; pass the original one when a run is resumed.
+   */
+  readonly reference?: Reference<C>;
+  /** Gradients are scaled down to this global norm. Default 1, as T2I-R1. */
+  readonly maxGradNorm?: number;
+  /** Samples per backward pass: memory, not results. Default 16. */
+  readonly microBatch?: number;
+  /** Updates made with each rollout. More than 1 wants an objective that clips. Default 1. */
+  readonly updatesPerRollout?: number;
+  /**
+   * The most that `|ratio − 1|` may be before the first update of a rollout: beyond it, what is trained is not
+   * what was sampled, and training stops with an error. `Infinity` for rollouts by an older policy. Default 0.1.
+   */
+  readonly ratioTolerance?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  /** The first step: with weights and optimiser restored, the run goes on as if never stopped. Default 0. */
+  readonly startStep?: number;
+  /** Ends the training with an error of code `aborted`. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TrainProgress) => void;
+}
+
+/** Options with every default filled in; `optimizer` and `reference` are made later, so that they can be freed. */
+export interface TrainSettings<P, C>
+  extends Required<Omit<TrainOptions<P, C>, 'optimizer' | 'reference' | 'signal' | 'onProgress'>>,
+    Pick<TrainOptions<P, C>, 'optimizer' | 'reference' | 'signal' | 'onProgress'> {
+  readonly learningRate: Schedule;
+}
+
+/**
+ * Fills in defaults and refuses what can't work.
+ * @throws BicotError `empty-prompts`, `group-size` or `value`
+ */
+export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<P, C> {
+  const { learningRate } = options;
+  const settings = {
+    ...options,
+    groupSize: options.groupSize ?? 8,
+    promptsPerStep: options.promptsPerStep ?? 4,
+    maxGradNorm: options.maxGradNorm ?? 1,
+    microBatch: options.microBatch ?? 16,
+    updatesPerRollout: options.updatesPerRollout ?? 1,
+    ratioTolerance: options.ratioTolerance ?? 0.1,
+    seed: options.seed ?? 0,
+    startStep: options.startStep ?? 0,
+    learningRate: typeof learningRate === 'number' ? constant(learningRate) : learningRate,
+  };
+  const { prompts, groupSize, steps, startStep, ratioTolerance } = settings;
+  if (prompts.length === 0) {
+    throw new BicotError('empty-prompts', 'train: there are no prompts. Pass at least one.');
+  }
+  if (!Number.isInteger(groupSize) || groupSize < 2) {
+    throw new BicotError(
+      'group-size',
+      `train: groupSize is ${groupSize}, but an advantage compares samples of one prompt, so it must be a whole number of at least 2. 8 is usual.`,
+    );
+  }
+  assertCount('train', 'steps', steps, 1);
+  assertCount('train', 'startStep', startStep, 0);
+  assertCount('train', 'promptsPerStep', settings.promptsPerStep, 1);
+  assertCount('train', 'microBatch', settings.microBatch, 1);
+  assertCount('train', 'updatesPerRollout', settings.updatesPerRollout, 1);
+  assertMaxNorm(settings.maxGradNorm);
+  if (!(ratioTolerance > 0)) {
+    throw new BicotError('value', `train: ratioTolerance is ${ratioTolerance}, but must be above 0.`);
+  }
+  // A bad objective fails here and not after the first rollout; '' stands for levels without settings of their own.
+  const { objective } = settings;
+  for (const name of ['', ...Object.keys(objective.levels ?? {})]) levelObjective(objective, name);
+  return settings;
+}

@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs';
+import { crossEntropy } from '../objective/cross-entropy.js';
+import { type Normalizer, tokenWeights } from '../objective/weights.js';
+import { completionLogProbs } from '../policy/log-probs.js';
+import type { Policy } from '../policy/policy.js';
+import { sliceTokenBatch, type TokenBatch } from '../policy/tokens.js';
+import type { RowRange } from '../rollout/level-log-probs.js';
+import { applyGradients } from './apply.js';
+import { gradientAccumulator, lossGradients } from './gradients.js';
+import { assertCount, assertFiniteNumber } from './guards.js';
+import { rowRanges } from './micro-batch.js';
+import type { Optimizer } from './optimizer.js';
+
+/** Completions to imitate, in one token space. */
+export interface PretrainBatch<C> {
+  /** `[N]`. */
+  readonly contexts: readonly C[];
+  /** `[N, T]`. */
+  readonly completion: TokenBatch;
+  /** A key of `policy.spaces`. */
+  readonly space: string;
+  /** How much the batch counts next to the others. Default 1. */
+  readonly weight?: number;
+}
+
+/** Options of `pretrainStep`. */
+export interface PretrainOptions {
+  /** Gradients are scaled down to this global norm. Default 1. */
+  readonly maxGradNorm?: number;
+  /** Rows per backward pass: memory, not results. Default 16. */
+  readonly microBatch?: number;
+  /** Default `token-mean`. */
+  readonly normalizer?: Normalizer;
+}
+
+/** What a supervised step did. */
+export interface PretrainResult {
+  /** Σ weight · loss over the batches, before the update. */
+  readonly loss: number;
+  /** Of each batch, unweighted: with `token-mean`, nats per token. */
+  readonly losses: readonly number[];
+  /** Before clipping. */
+  readonly gradNorm: number;
+}
+
+/**
+ * One supervised step: cross-entropy of the completions, on any policy. A unified model's spaces are trained
+ * together by passing a batch for each.
+ * @throws BicotError `non-finite`, with the weights unchanged; `value`, `shape`, `token-range`
+ */
+export async function pretrainStep<C>(
+  policy: Policy<C>,
+  batches: readonly PretrainBatch<C>[],
+  optimizer: Optimizer,
+  learningRate: number,
+  options: PretrainOptions = {},
+): Promise<PretrainResult> {
+  const { maxGradNorm = 1, microBatch = 16, normalizer = 'token-mean' } = options;
+  assertCount('pretrainStep', 'microBatch', microBatch, 1);
+  const where = `pretrainStep ${optimizer.step}`;
+  const sum = gradientAccumulator();
+  const losses: number[] = [];
+  let loss = 0;
+  try {
+    for (const batch of batches) {
+      const { weight = 1, completion } = batch;
+      const [weights] = tokenWeights([{ ...completion, weight, normalizer }]);
+      let weighted = 0;
+      for (const range of rowRanges(completion.rows, microBatch)) {
+        const pass = lossGradients(
+          () => batchLoss(policy, batch, weights as Float32Array, range),
+          policy.variables,
+        );
+        sum.add(pass.gradients);
+        weighted += (await pass.loss.data())[0] as number;
+        pass.loss.dispose();
+      }
+      assertFiniteNumber(where, `the loss in space '${batch.space}'`, weighted);
+      losses.push(weight === 0 ? 0 : weighted / weight);
+      loss += weighted;
+    }
+    const gradNorm = await applyGradients(policy.variables, sum.total(), {
+      optimizer,
+      learningRate,
+      maxGradNorm,
+      where,
+    });
+    return { loss, losses, gradNorm };
+  } finally {
+    sum.dispose();
+  }
+}
+
+/** The part of a batch's loss that some rows make. */
+function batchLoss<C>(
+  policy: Policy<C>,
+  { contexts, completion, space }: PretrainBatch<C>,
+  weights: Float32Array,
+  { begin, end }: RowRange,
+): tf.Scalar {
+  const { width } = completion;
+  const rows = {
+    contexts: contexts.slice(begin, end),
+    completion: sliceTokenBatch(completion, begin, end),
+    space,
+  };
+  const shape: [number, number] = [end - begin, width]; // [N of the range, T]
+  return crossEntropy(
+    completionLogProbs(policy, rows),
+    tf.tensor2d(weights.subarray(begin * width, end * width), shape),
+  );
+}
