@@ -7,7 +7,7 @@ import { BicotError } from '../errors.js';
  */
 export function throwIfAborted(where: string, signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
-    throw new BicotError('aborted', `${where}: stopped by the abort signal. No weights were half-updated.`, {
+    throw new BicotError('aborted', `${where}: stopped by the abort signal; no update was left half-made.`, {
       cause: signal.reason,
     });
   }
