@@ -157,6 +157,14 @@ export {
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 
 // Training
+export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
+export {
+  type EvaluatedSample,
+  type EvaluateOptions,
+  type EvaluateProgress,
+  type Evaluation,
+  evaluate,
+} from './train/evaluate.js';
 export {
   type ClippedGradients,
   clipByGlobalNorm,
@@ -179,6 +187,13 @@ export {
 } from './train/metrics.js';
 export { type AdamWOptions, adamW, type Optimizer } from './train/optimizer.js';
 export { type TrainOptions, type TrainProgress, type TrainSettings, trainSettings } from './train/options.js';
+export {
+  type PretrainBatch,
+  type PretrainOptions,
+  type PretrainResult,
+  pretrainStep,
+} from './train/pretrain.js';
 export { constant, type Schedule, type WarmupOptions, warmupCosine, warmupLinear } from './train/schedule.js';
-export { type TrainStep, train } from './train/train.js';
+export { type Resources, type TrainStep, trainStep } from './train/step.js';
+export { train } from './train/train.js';
 export { type UpdateOptions, type UpdateProgress, type UpdateResult, updatePolicy } from './train/update.js';
