@@ -1,0 +1,39 @@
+// Compiled, never run. Each @ts-expect-error fails the compilation if the types were lost on the way (any).
+import * as tf from '@tensorflow/tfjs';
+import {
+  groupAdvantages,
+  levelLoss,
+  type Policy,
+  type RewardFunction,
+  score,
+  type TokenContext,
+} from 'bicot';
+import { createTransformer, type TransformerPolicy } from 'bicot/models';
+import { encodePng, type SelectedBackend, selectBackend } from 'bicot/node';
+
+export const advantages: Float32Array = groupAdvantages([1, 0], { groupSize: 2 }).advantages;
+// @ts-expect-error: the group size is required
+groupAdvantages([1, 0], {});
+
+export const reward: RewardFunction<string> = async (samples) =>
+  samples.map(({ prompt }) => score(prompt.length));
+// @ts-expect-error: a reward returns results, not numbers
+export const wrong: RewardFunction<string> = async (samples) => samples.map(({ prompt }) => prompt.length);
+
+export const policy: Policy<TokenContext> & TransformerPolicy = createTransformer({
+  textVocabulary: 4,
+  imageVocabulary: 4,
+  imageLength: 1,
+  endToken: 0,
+  specialTokens: 1,
+});
+export const loss: tf.Scalar = levelLoss(
+  { logProbs: tf.zeros([1, 1]), advantages: tf.zeros([1]), weights: tf.zeros([1, 1]) },
+  { clip: null, klWeight: 0, klEstimator: 'k3' },
+);
+
+export const backend: Promise<SelectedBackend> = selectBackend('cpu');
+// @ts-expect-error: not a backend
+selectBackend('cuda');
+// @ts-expect-error: an image, not bytes
+encodePng(new Uint8Array(3));
