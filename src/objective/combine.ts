@@ -68,7 +68,7 @@ interface Checked {
   readonly groups: number;
 }
 
-function check(what: string, table: RewardTable, options: TotalOptions): Checked {
+function check(what: string, table: RewardTable, options: TotalOptions, leastGroup = 2): Checked {
   const { names, values, rows } = table;
   const weights = options.weights ?? names.map(() => 1);
   assertLength(`${what}: weights`, weights, names.length, 'K, one weight per reward');
@@ -78,7 +78,7 @@ function check(what: string, table: RewardTable, options: TotalOptions): Checked
     throw new BicotError('reward', `${what}: the table has no reward. Pass at least one.`);
   }
   assertNoInfinity(`${what}: table.values (row-major, rewards ${names.join(', ')})`, values);
-  return { table, weights, groups: countGroups(what, rows, options.groupSize) };
+  return { table, weights, groups: countGroups(what, rows, options.groupSize, leastGroup) };
 }
 
 /** `[N]`: the scores of reward `k`. */
@@ -137,7 +137,9 @@ function totalOf(checked: Checked, groupSize: number, abstention: Abstention): F
  * @throws BicotError `shape` (table, weights or groups don't fit), `group-size`, `non-finite`, `reward` (no reward)
  */
 export function weightedTotal(table: RewardTable, options: TotalOptions): Float64Array {
-  return totalOf(check('weightedTotal', table, options), options.groupSize, options.abstention ?? 'neutral');
+  // A lone sample has a total, only no advantage.
+  const checked = check('weightedTotal', table, options, 1);
+  return totalOf(checked, options.groupSize, options.abstention ?? 'neutral');
 }
 
 /** GDPO's sum of the rewards' standard scores: `r_i = Σ_k w_k z_ik`, NaN where no reward gave a score. */

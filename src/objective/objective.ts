@@ -1,16 +1,13 @@
 import { BicotError } from '../errors.js';
 import type { AdvantageScale } from './advantages.js';
-import type { Abstention, RewardAggregation } from './combine.js';
 import { checkLossObjective, type LevelObjective } from './loss.js';
 import { checkNormalizer, checkWeight } from './weights.js';
 
-/** How rewards become advantages. */
+/** How rewards become advantages. How several rewards become one is the ensemble's business. */
 export interface AdvantageObjective {
   readonly scale: AdvantageScale;
   /** Added to every spread. */
   readonly epsilon: number;
-  readonly aggregation: RewardAggregation;
-  readonly abstention: Abstention;
 }
 
 /** All that GRPO optimises, as plain data: print it, save it, or change it with a spread. */

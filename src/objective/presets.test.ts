@@ -78,8 +78,6 @@ describe('presets', () => {
       advantages: {
         scale: 'group',
         epsilon: 1e-4,
-        aggregation: 'sum-then-normalize',
-        abstention: 'neutral',
       },
       joint: true,
       level: { weight: 1, normalizer: 'token-mean', clip: null, klWeight: 0.01, klEstimator: 'k3' },
@@ -95,9 +93,9 @@ describe('presets', () => {
   });
 
   it('take options, null and 0 included', () => {
-    const objective = balanced({ clip: null, klWeight: 0, scale: 'none', aggregation: 'normalize-then-sum' });
+    const objective = balanced({ clip: null, klWeight: 0, scale: 'none' });
     expect(objective.level).toMatchObject({ clip: null, klWeight: 0 });
-    expect(objective.advantages).toMatchObject({ scale: 'none', aggregation: 'normalize-then-sum' });
+    expect(objective.advantages).toMatchObject({ scale: 'none' });
   });
 
   it('give a level its own settings and leave the others alone', () => {

@@ -1,5 +1,4 @@
 import { type AdvantageScale, DEFAULT_EPSILON } from './advantages.js';
-import type { Abstention, RewardAggregation } from './combine.js';
 import type { ClipRange, LevelObjective } from './loss.js';
 import { levelObjective, type Objective } from './objective.js';
 
@@ -9,8 +8,6 @@ export interface ObjectiveOptions extends Partial<LevelObjective> {
   readonly name?: string;
   readonly scale?: AdvantageScale;
   readonly epsilon?: number;
-  readonly aggregation?: RewardAggregation;
-  readonly abstention?: Abstention;
   readonly joint?: boolean;
   /** What a level has of its own, by the level's name, e.g. `{ semantic: { weight: 2 } }`. */
   readonly levels?: Readonly<Record<string, Partial<LevelObjective>>>;
@@ -20,9 +17,9 @@ const PPO_CLIP: ClipRange = { low: 0.2, high: 0.2 };
 
 /**
  * The objective of T2I-R1 (BiCoT-GRPO, arXiv 2505.00703, and its released training script): the plain sum of the
- * rewards, standardised in the group; one update per batch and hence no clip; k3 penalty with β = 0.01; one token
+ * rewards (a `rewardEnsemble`'s default), standardised in the group; one update per batch and hence no clip; k3 penalty with β = 0.01; one token
  * mean over plan and image together, so that a short plan weighs little next to hundreds of image tokens (compare
- * `balanced`). Rewards that abstain are neutral; the original counts them as 0.
+ * `balanced`).
  * @throws BicotError `value` if an option makes no sense
  */
 export function t2iR1(options: ObjectiveOptions = {}): Objective {
@@ -58,8 +55,6 @@ function build(
     advantages: {
       scale: options.scale ?? 'group',
       epsilon: options.epsilon ?? DEFAULT_EPSILON,
-      aggregation: options.aggregation ?? 'sum-then-normalize',
-      abstention: options.abstention ?? 'neutral',
     },
     joint: options.joint ?? joint,
     level: {

@@ -35,13 +35,14 @@ export function nanMoments(values: ArrayLike<number>, start = 0, end = values.le
 
 /**
  * The number of groups in `length` samples.
- * @throws BicotError `group-size` below two samples a group; `shape` if the groups don't fill the batch
+ * @param least the smallest group: two where samples are compared, one where each stands alone
+ * @throws BicotError `group-size` below that; `shape` if the groups don't fill the batch
  */
-export function countGroups(what: string, length: number, groupSize: number): number {
-  if (!Number.isInteger(groupSize) || groupSize < 2) {
+export function countGroups(what: string, length: number, groupSize: number, least = 2): number {
+  if (!Number.isInteger(groupSize) || groupSize < least) {
     throw new BicotError(
       'group-size',
-      `${what}: groupSize is ${groupSize}, but an advantage compares samples of one prompt, so it must be an integer of at least 2. Sample more images per prompt.`,
+      `${what}: groupSize is ${groupSize}, but an advantage compares samples of one prompt, so it must be an integer of at least ${least}. Sample more images per prompt.`,
     );
   }
   if (length % groupSize !== 0) {

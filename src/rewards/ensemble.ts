@@ -35,6 +35,10 @@ export interface EnsembleResult {
   readonly table: RewardTable;
   /** `[K]`, in the table's order. */
   readonly weights: number[];
+  /** How the table becomes advantages. */
+  readonly aggregation: RewardAggregation;
+  /** What an abstention counts as. */
+  readonly abstention: Abstention;
   /** `[N]`: the weighted totals; NaN where a trained member failed or all abstained. */
   readonly total: Float64Array;
   /** The monitors' scores; NaN where one abstained or failed. */
@@ -103,26 +107,10 @@ function withoutFailedRows(table: RewardTable, failures: readonly RewardFailure[
   return { ...table, values };
 }
 
-/** `weightedTotal`, for groups of 1 too: a lone sample is paired with a row without scores, which adds nothing to it. */
-function totalOf(
-  table: RewardTable,
-  groupSize: number,
-  options: { weights: readonly number[]; abstention: Abstention },
-): Float64Array {
-  if (groupSize > 1) return weightedTotal(table, { ...options, groupSize });
-  const width = table.names.length;
-  const values = new Float64Array(2 * table.values.length).fill(Number.NaN);
-  table.values.forEach((value, at) => {
-    values[at + Math.floor(at / width) * width] = value;
-  });
-  const paired = { ...table, values, rows: 2 * table.rows };
-  return weightedTotal(paired, { ...options, groupSize: 2 }).filter((_, row) => row % 2 === 0);
-}
-
 async function evaluateMembers<P>(
   members: readonly NamedMember<P>[],
   samples: readonly Sample<P>[],
-  { abstention }: Settings,
+  { aggregation, abstention }: Settings,
 ): Promise<EnsembleResult> {
   const groupSize = groupSizeOf(samples);
   const reports = await Promise.all(members.map(([name, { reward }]) => runMember(name, reward, samples)));
@@ -140,7 +128,9 @@ async function evaluateMembers<P>(
   return {
     table,
     weights,
-    total: totalOf(table, groupSize, { weights, abstention }),
+    aggregation,
+    abstention,
+    total: weightedTotal(table, { weights, groupSize, abstention }),
     monitors: tableOf(namesWhere(true), results, samples.length),
     results,
     failures,

@@ -16,7 +16,7 @@ export interface RolloutRequest<Prompt> {
   readonly prompts: readonly Prompt[];
   /** `[B]`: a stable name of each prompt (its row in the data set), which keys its randomness. */
   readonly promptIds: readonly KeyPart[];
-  /** G: samples per prompt, at least 2. */
+  /** G: samples per prompt; training needs at least 2. */
   readonly groupSize: number;
   /** The training step; another step draws other samples. */
   readonly step: number;
@@ -33,7 +33,7 @@ export type RolloutFunction<Prompt, Context> = (
 ) => Promise<Rollout<Prompt, Context>>;
 
 /**
- * Throws unless there are prompts, an id for each, and groups to compare samples within.
+ * Throws unless there are prompts, an id for each, and at least one sample of each.
  * @throws BicotError `empty-prompts`, `group-size` or `shape`
  */
 export function assertRolloutRequest<Prompt>(request: RolloutRequest<Prompt>): void {
@@ -42,10 +42,10 @@ export function assertRolloutRequest<Prompt>(request: RolloutRequest<Prompt>): v
     throw new BicotError('empty-prompts', 'The rollout got no prompts. Give at least one.');
   }
   assertLength('rollout: promptIds', promptIds, prompts.length, 'B, one per prompt');
-  if (!(Number.isInteger(groupSize) && groupSize >= 2)) {
+  if (!(Number.isInteger(groupSize) && groupSize >= 1)) {
     throw new BicotError(
       'group-size',
-      `The rollout got groupSize ${groupSize}, but advantages compare the samples of one prompt, so it must be a whole number of at least 2 (8 is common).`,
+      `The rollout got groupSize ${groupSize}, but it must be a whole number of at least 1 (8 is common in training).`,
     );
   }
 }

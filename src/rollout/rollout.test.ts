@@ -294,7 +294,7 @@ describe('rollouts report', () => {
     const code = async (more: Partial<RolloutRequest<Prompt>>, imagesPerPlan?: number) =>
       (await rejection(biLevel(policy, { imagesPerPlan })(request(more)))).code;
     expect(await code({ prompts: [], promptIds: [] })).toBe('empty-prompts');
-    expect(await code({ groupSize: 1 })).toBe('group-size');
+    expect(await code({ groupSize: 0 })).toBe('group-size');
     expect(await code({ groupSize: 2.5 })).toBe('group-size');
     expect(await code({ promptIds: ['first'] })).toBe('shape');
     expect(await code({}, 3)).toBe('group-size');

@@ -13,7 +13,7 @@ export interface EvaluateOptions<P, C> {
   readonly reward: RewardFunction<P>;
   /** Not empty. */
   readonly prompts: readonly P[];
-  /** At least 2, as in any rollout. Default 4. */
+  /** Default 4. */
   readonly samplesPerPrompt?: number;
   /** Default 0. The same seed draws the same random numbers, so that before and after are paired. */
   readonly seed?: number;
@@ -70,7 +70,7 @@ export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Ev
   if (prompts.length === 0) {
     throw new BicotError('empty-prompts', 'evaluate: there are no prompts. Pass at least one.');
   }
-  assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 2);
+  assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 1);
   assertCount('evaluate', 'batch', batch, 1);
   const start = performance.now();
   const samples: EvaluatedSample<P>[] = [];

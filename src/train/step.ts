@@ -1,9 +1,7 @@
-import { type CombinedRewards, combineRewards } from '../objective/combine.js';
-import type { Objective } from '../objective/objective.js';
+import { combineRewards } from '../objective/combine.js';
 import { nanMoments } from '../objective/statistics.js';
 import type { Reference } from '../policy/reference.js';
-import { type EnsembleResult, evaluateReward, isRewardEnsemble } from '../rewards/ensemble.js';
-import type { RewardFunction } from '../rewards/reward.js';
+import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
 import type { Rollout } from '../rollout/types.js';
 import { type Phase, phaseClock } from './clock.js';
 import { throwIfAborted } from './guards.js';
@@ -60,7 +58,13 @@ export async function trainStep<P, C>(
 
   enter('reward');
   const rewards = await evaluateReward(settings.reward, rollout.samples);
-  const combined = combine(settings.reward, rewards, rollout.groupSize, objective);
+  const combined = combineRewards(rewards.table, {
+    ...objective.advantages,
+    weights: rewards.weights,
+    aggregation: rewards.aggregation,
+    abstention: rewards.abstention,
+    groupSize: rollout.groupSize,
+  });
 
   enter('reference');
   const levels = await withReference(
@@ -104,27 +108,6 @@ export async function trainStep<P, C>(
     seconds,
   };
   return { metrics, rollout, rewards, advantages: combined.advantages };
-}
-
-/** The table to advantages. An ensemble and an objective can each ask for other than the default. */
-function combine<P>(
-  reward: RewardFunction<P>,
-  { table, weights }: EnsembleResult,
-  groupSize: number,
-  { advantages }: Objective,
-): CombinedRewards {
-  const ensemble = isRewardEnsemble(reward) ? reward : undefined;
-  const asked = [advantages, ensemble];
-  return combineRewards(table, {
-    weights,
-    groupSize,
-    scale: advantages.scale,
-    epsilon: advantages.epsilon,
-    aggregation: asked.some((from) => from?.aggregation === 'normalize-then-sum')
-      ? 'normalize-then-sum'
-      : 'sum-then-normalize',
-    abstention: asked.some((from) => from?.abstention === 'zero') ? 'zero' : 'neutral',
-  });
 }
 
 /** Adds the frozen policy's log-probs to the levels that a KL penalty pulls on. */
