@@ -34,10 +34,12 @@ export function plannedScene(
   if (stream() < rates.sloppy) {
     const { scene } = sloppyScene(requirement, honest, stream);
     // A mistake must not give away a composition that is held out.
-    if (heldOutOf(kindsOf(scene)).length === 0) return { scene, noise: 'sloppy' };
+    if (!isHeldOutScene(scene)) return { scene, noise: 'sloppy' };
   }
   return { scene: honest, noise: 'none' };
 }
+
+const isHeldOutScene = (scene: Scene): boolean => heldOutOf(kindsOf(scene)).length > 0;
 
 function kindsOf(scene: Scene): Requirement['wanted'] {
   const kinds = new Map<string, Requirement['wanted'][number]>();
@@ -56,7 +58,9 @@ export function corpusExample(stream: UniformStream, rates: NoiseRates = NOISE):
   const task = TASK_TYPES[uniformInteger(stream, TASK_TYPES.length)] as TaskType;
   const row = drawPrompt('train', task, stream);
   const { scene: planned, noise } = plannedScene(specOf(row), rates, stream);
-  const { scene, slips } = slippedScene(planned, rates.slip, stream);
+  const slipped = slippedScene(planned, rates.slip, stream);
+  // Nor must a slip (three left of four) show one.
+  const { scene, slips } = isHeldOutScene(slipped.scene) ? { scene: planned, slips: 0 } : slipped;
   return { row, plan: planOf(planned), planned, scene, noise, slips };
 }
 

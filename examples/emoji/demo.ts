@@ -1,0 +1,197 @@
+/**
+ * BiCoT-GRPO on emoji scenes, from a shipped base model to a better one in a few minutes:
+ *
+ *     npm run demo                                  # seed 0, on the best installed backend
+ *     npm run demo -- --seed 1 --backend wasm
+ *     npm run demo -- --prompts geneval_and_t2i_data_final.json    # T2I-R1's own prompts
+ *     npm run demo -- --shuffle-rewards             # the control: must learn nothing
+ *
+ * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, model.safetensors, config.json, result.json.
+ */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { adamW, type Evaluation, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
+import { decodeSafetensors, encodeSafetensors, exportWeights } from 'bicot/models';
+import {
+  appendJsonLine,
+  encodePng,
+  imageGrid,
+  readPromptFile,
+  selectBackend,
+  writeFileAtomic,
+} from 'bicot/node';
+import { loadAtlas } from './atlas-file.js';
+import { keepDrawable } from './drawable.js';
+import { emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
+import { isHeldOut } from './holdout.js';
+import { loadEmojiModel } from './model.js';
+import { beforeAfterTable, clock, progressLine } from './progress.js';
+import { samplePrompts } from './prompts.js';
+import { demoSettings } from './settings.js';
+
+const { values: flags } = parseArgs({
+  options: {
+    /** Seed of prompts, samples and everything else. */
+    seed: { type: 'string', default: '0' },
+    /** node-gpu, node, wasm or cpu; default the best installed. */
+    backend: { type: 'string' },
+    /** JSON Lines in T2I-R1's row format; default prompts of this world. */
+    prompts: { type: 'string' },
+    steps: { type: 'string' },
+    lr: { type: 'string' },
+    /** Held-out prompts of each evaluation. */
+    'eval-prompts': { type: 'string' },
+    /** Where the base model is. */
+    base: { type: 'string' },
+    out: { type: 'string', default: 'runs/demo' },
+    'shuffle-rewards': { type: 'boolean', default: false },
+  },
+});
+
+const started = performance.now();
+const line = progressLine(process.stdout);
+const seed = Number(flags.seed);
+const settings = demoSettings({
+  ...(flags.steps && { steps: Number(flags.steps) }),
+  ...(flags.lr && { learningRate: Number(flags.lr) }),
+  ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
+});
+const base = flags.base ?? new URL('./base', import.meta.url).pathname;
+const backend = await selectBackend(flags.backend as Parameters<typeof selectBackend>[0]);
+line.print(`bicot demo · seed ${seed} · ${backend.description}`);
+
+// 1. The base model, the rewards, the prompts.
+const file = (name: string) => decodeSafetensors(readFileSync(join(base, name)), join(base, name));
+const { model } = loadEmojiModel(file('codebook.safetensors'), file('model.safetensors'));
+const reward = emojiRewards(loadAtlas());
+const { prompts, kept, leftOut } = await trainingPrompts();
+const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
+
+rmSync(flags.out, { recursive: true, force: true });
+mkdirSync(flags.out, { recursive: true });
+const write = (name: string, content: Uint8Array | string) => writeFileAtomic(join(flags.out, name), content);
+await write(
+  'config.json',
+  `${JSON.stringify({ seed, backend: backend.name, ...settings, flags }, null, 2)}\n`,
+);
+
+// 2. Evaluate the base at its own best sampling settings, on compositions that no training ever saw.
+const before = await evaluation('before', settings.baseSampling);
+
+// 3. Train.
+const trained = flags['shuffle-rewards'] ? shuffledRewards(reward, seed) : reward;
+const optimizer = adamW({ beta2: 0.99 });
+const trainStart = performance.now();
+let meanKl = 0;
+for await (const { metrics } of train({
+  policy: model,
+  rollout: emojiRollout(model, settings.trainSampling),
+  reward: trained,
+  prompts,
+  steps: settings.steps,
+  objective: settings.objective,
+  groupSize: settings.groupSize,
+  promptsPerStep: settings.promptsPerStep,
+  learningRate: warmupLinear({
+    peak: settings.learningRate,
+    warmupSteps: settings.warmupSteps,
+    totalSteps: settings.steps + 1,
+    final: settings.learningRate * settings.finalRate,
+  }),
+  optimizer,
+  microBatch: settings.microBatch,
+  maxGradNorm: settings.maxGradNorm,
+  seed,
+  onProgress: ({ step, phase }) => line.update(`step ${step + 1}/${settings.steps}  ${phase} …`),
+})) {
+  await appendJsonLine(join(flags.out, 'metrics.jsonl'), metrics);
+  const { semantic, token } = metrics.levels;
+  meanKl = ((semantic?.kl ?? 0) + (token?.kl ?? 0)) / 2;
+  const done = metrics.step + 1;
+  const left = ((performance.now() - trainStart) / 1000 / done) * (settings.steps - done);
+  line.print(
+    `step ${String(done).padStart(3)}/${settings.steps}  reward ${metrics.reward.mean.toFixed(3)}  ` +
+      `kl ${semantic?.kl.toFixed(4)} plan, ${token?.kl.toFixed(4)} picture  entropy ${semantic?.entropy.toFixed(2)}  ` +
+      `|g| ${metrics.gradNorm.toFixed(2)}  ${metrics.tokensPerSecond.toFixed(0)} tok/s  ETA ${clock(left)}`,
+  );
+}
+optimizer.dispose();
+if (!Number.isFinite(meanKl)) throw new Error(`The KL to the base is ${meanKl}; training diverged.`);
+
+// 4. Evaluate again, on the same prompts with the same random numbers, and say how it went.
+const after = await evaluation('after', settings.trainSampling);
+await write(
+  'model.safetensors',
+  encodeSafetensors(await exportWeights(model.variables), { seed: String(seed) }),
+);
+const seconds = Math.round((performance.now() - started) / 100) / 10;
+const { judge: judgeBefore, judgeByTask: judgeByTaskBefore, ...rewardBefore } = before;
+const { judge: judgeAfter, judgeByTask: judgeByTaskAfter, ...rewardAfter } = after;
+const result = {
+  before: rewardBefore,
+  after: rewardAfter,
+  heldOutJudge: {
+    before: judgeBefore,
+    after: judgeAfter,
+    byTask: { before: judgeByTaskBefore, after: judgeByTaskAfter },
+  },
+  klToBase: meanKl,
+  steps: settings.steps,
+  seconds,
+  backend: backend.name,
+  promptsKept: kept,
+  promptsLeftOut: leftOut,
+};
+await write('result.json', `${JSON.stringify(result, null, 2)}\n`);
+line.print(`\n${beforeAfterTable(before, after)}\n`);
+line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);
+model.dispose();
+
+/** This world's own training prompts, or the drawable ones of a file in T2I-R1's format. */
+async function trainingPrompts(): Promise<{ prompts: PromptRow[]; kept: number; leftOut: number }> {
+  if (!flags.prompts) {
+    const own = samplePrompts('train', settings.trainingPrompts, seed);
+    return { prompts: own, kept: own.length, leftOut: 0 };
+  }
+  const rows = await readPromptFile(flags.prompts);
+  const drawable = keepDrawable(rows);
+  const usable = drawable.kept.filter((row) => !isHeldOut(row));
+  line.print(`${flags.prompts}: kept ${usable.length} of ${rows.length} prompts`);
+  for (const { reason, count } of drawable.leftOut) line.print(`  left out ${count}: ${reason}`);
+  line.print(
+    `  left out ${drawable.kept.length - usable.length}: a held-out composition, kept for evaluation`,
+  );
+  return { prompts: usable, kept: usable.length, leftOut: rows.length - usable.length };
+}
+
+async function evaluation(name: 'before' | 'after', sampling: typeof settings.baseSampling) {
+  const result = await evaluate({
+    rollout: emojiRollout(model, sampling),
+    reward,
+    prompts: heldOut,
+    samplesPerPrompt: settings.samplesPerPrompt,
+    seed,
+    onProgress: ({ prompts: done, total }) => line.update(`evaluating, ${name}: ${done}/${total} prompts`),
+  });
+  await write(`${name}.png`, encodePng(pictureGrid(result, name)));
+  const scores = emojiScores(result);
+  line.print(
+    `${name.padEnd(6)}  held-out judge ${scores.judge.toFixed(1)}  trained reward ${scores.overall.toFixed(1)}`,
+  );
+  return scores;
+}
+
+/** The first sample of some prompts with prompt and plan; green where the judge accepts the picture. */
+function pictureGrid({ samples }: Evaluation<PromptRow>, title: string) {
+  const shown = samples.filter(({ sample }) => sample.index === 0).slice(0, 20);
+  return imageGrid(
+    shown.flatMap(({ sample, results }) => {
+      if (!sample.image) return [];
+      const accepted = results.judge?.kind === 'score' && results.judge.value === 1;
+      const frame = accepted ? ([46, 160, 67] as const) : ([207, 34, 46] as const);
+      return [{ image: sample.image, caption: [sample.prompt.prompt, `plan: ${sample.plan ?? ''}`], frame }];
+    }),
+    { columns: 5, scale: 3, title: `${title} training: held-out prompts` },
+  );
+}

@@ -1,0 +1,132 @@
+import {
+  biLevelRollout,
+  type EvaluatedSample,
+  type Evaluation,
+  failure,
+  type GuidanceOptions,
+  type Policy,
+  type PromptRow,
+  type RewardEnsemble,
+  type RewardFunction,
+  type RolloutFunction,
+  rewardEnsemble,
+  score,
+  shuffled,
+  type TokenContext,
+  uniformStream,
+} from 'bicot';
+import type { Atlas } from './atlas.js';
+import { TASK_TYPES } from './forms.js';
+import { createJudge } from './judge.js';
+import { semanticContext, tokenContext } from './model.js';
+import { PLAN_TOKENS } from './plan.js';
+import { worldRewards } from './rewards.js';
+
+/** How both levels are sampled. */
+export interface EmojiSampling {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly guidance?: GuidanceOptions;
+}
+
+/** Plan, then picture: the rollout of this world. */
+export function emojiRollout(
+  policy: Policy<TokenContext>,
+  sampling: EmojiSampling = {},
+): RolloutFunction<PromptRow, TokenContext> {
+  return biLevelRollout<PromptRow, TokenContext>({
+    policy,
+    semantic: { space: 'text', sampling: { ...sampling, maxTokens: PLAN_TOKENS }, context: semanticContext },
+    token: { space: 'image', sampling, context: tokenContext },
+  });
+}
+
+/** What each trained reward counts in the total; the total of a perfect picture is 1. */
+export const REWARD_WEIGHTS = { detector: 0.5, attribute: 0.15, quality: 0.1, faithful: 0.25 } as const;
+
+/** The trained ensemble, and the judge that only watches. */
+export function emojiRewards(atlas: Atlas): RewardEnsemble<PromptRow> {
+  const rewards = worldRewards(atlas);
+  const judge = createJudge(atlas);
+  return rewardEnsemble<PromptRow>({
+    detector: { reward: rewards.detector, weight: REWARD_WEIGHTS.detector },
+    attribute: { reward: rewards.attribute, weight: REWARD_WEIGHTS.attribute },
+    quality: { reward: rewards.quality, weight: REWARD_WEIGHTS.quality },
+    faithful: { reward: rewards.faithful, weight: REWARD_WEIGHTS.faithful },
+    judge: {
+      monitor: true,
+      reward: async (samples) =>
+        samples.map(({ prompt, image }) =>
+          image
+            ? score(judge.judgeSample(prompt, image) ? 1 : 0)
+            : failure('the rollout decodes no pictures'),
+        ),
+    },
+  });
+}
+
+/**
+ * The control: the same rewards, handed to the wrong samples of each group. Training on it must teach nothing; what
+ * it gains, the measurement invents.
+ */
+export function shuffledRewards(reward: RewardFunction<PromptRow>, seed: number): RewardFunction<PromptRow> {
+  let call = 0;
+  return async (samples) => {
+    const results = await reward(samples);
+    const stream = uniformStream(seed, 'shuffled rewards', call++);
+    const groups = new Map<number, number[]>();
+    samples.forEach(({ group }, i) => void groups.set(group, [...(groups.get(group) ?? []), i]));
+    const given = [...results];
+    for (const members of groups.values()) {
+      shuffled(members, stream).forEach((from, i) => {
+        given[members[i] as number] = results[from] as (typeof given)[number];
+      });
+    }
+    return given;
+  };
+}
+
+/** Means of an evaluation, 0 to 100. */
+export interface EmojiScores {
+  /** Mean trained reward. */
+  readonly overall: number;
+  readonly byTask: Readonly<Record<string, number>>;
+  /** Share of samples that the held-out judge accepts. */
+  readonly judge: number;
+  readonly judgeByTask: Readonly<Record<string, number>>;
+}
+
+/** The rewards that spoke about a sample, weighted: 1 for a perfect picture whatever the task. */
+function rewardOf({ results }: EvaluatedSample<PromptRow>): number {
+  let [sum, weights] = [0, 0];
+  for (const [name, weight] of Object.entries(REWARD_WEIGHTS)) {
+    const result = results[name];
+    if (result?.kind !== 'score') continue;
+    sum += weight * result.value;
+    weights += weight;
+  }
+  return sum / weights;
+}
+
+const percent = (values: readonly number[]): number =>
+  Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * 10_000) / 100;
+
+/** Sums an evaluation up. */
+export function emojiScores({ samples }: Evaluation<PromptRow>): EmojiScores {
+  const judged = ({ results }: EvaluatedSample<PromptRow>): number =>
+    results.judge?.kind === 'score' ? results.judge.value : Number.NaN;
+  const byTask = (value: (sample: EvaluatedSample<PromptRow>) => number): Record<string, number> =>
+    Object.fromEntries(
+      TASK_TYPES.map(
+        (task) => [task, samples.filter(({ sample }) => sample.prompt.task_type === task)] as const,
+      )
+        .filter(([, ofTask]) => ofTask.length > 0)
+        .map(([task, ofTask]) => [task, percent(ofTask.map(value))]),
+    );
+  return {
+    overall: percent(samples.map(rewardOf)),
+    byTask: byTask(rewardOf),
+    judge: percent(samples.map(judged)),
+    judgeByTask: byTask(judged),
+  };
+}

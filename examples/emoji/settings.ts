@@ -1,0 +1,45 @@
+import { balanced, type Objective } from 'bicot';
+import type { EmojiSampling } from './experiment.js';
+
+/** Everything that the demo's result depends on, besides the seed and the base model. */
+export interface DemoSettings {
+  readonly steps: number;
+  readonly promptsPerStep: number;
+  readonly groupSize: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  /** The last step's rate, relative to the first ones'. */
+  readonly finalRate: number;
+  readonly maxGradNorm: number;
+  readonly microBatch: number;
+  readonly objective: Objective;
+  /** Different prompts to train on. */
+  readonly trainingPrompts: number;
+  /** Held-out prompts of each evaluation. */
+  readonly evaluationPrompts: number;
+  readonly samplesPerPrompt: number;
+  /** Where the base draws best: found by `sweep.ts`, recorded in `base/sweep.json`. */
+  readonly baseSampling: EmojiSampling;
+  readonly trainSampling: EmojiSampling;
+}
+
+/** The demo's settings. */
+export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings {
+  return {
+    steps: 65,
+    promptsPerStep: 4,
+    groupSize: 8,
+    learningRate: 3e-4,
+    warmupSteps: 3,
+    finalRate: 0.1,
+    maxGradNorm: 1,
+    microBatch: 32,
+    objective: balanced({ klWeight: 0.01 }),
+    trainingPrompts: 1000,
+    evaluationPrompts: 100,
+    samplesPerPrompt: 4,
+    baseSampling: { temperature: 1 },
+    trainSampling: { temperature: 1 },
+    ...changes,
+  };
+}
