@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildFailure, build, transform } from 'esbuild';
 import { describe, expect, it } from 'vitest';
@@ -58,7 +58,7 @@ async function readSources(): Promise<readonly Source[]> {
     files.map(async (file) => {
       const text = readFileSync(file, 'utf8');
       const { code } = await transform(text, { loader: 'ts', legalComments: 'none' });
-      const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map(
+      const imports = [...text.matchAll(/^(?:import|export)\b(?:[^;']*?from)? '([^']+)'/gm)].map(
         (m) => m[1] as string,
       );
       const dynamic = [...code.matchAll(/\b(?:import|require)\(\s*["']([^"']+)["']/g)].map(
@@ -84,6 +84,35 @@ describe('the sources', async () => {
     expect(offenders(({ path, imports }) => !path.startsWith('src/node/') && imports.some(nodeOnly))).toEqual(
       [],
     );
+  });
+
+  it('import downward only', () => {
+    const floors = [
+      ['errors', 'tensor'],
+      ['kernels', 'objective'],
+      ['policy', 'rewards'],
+      ['sampling', 'models', 'data'],
+      ['rollout'],
+      ['train'],
+      ['index', 'node'],
+    ];
+    const floorOf = (path: string): number => {
+      const room = path
+        .replace(/^src\//, '')
+        .split('/')[0]
+        ?.replace(/\.ts$/, '');
+      const floor = floors.findIndex((rooms) => rooms.includes(room as string));
+      expect(floor, `${path} is on no floor`).toBeGreaterThanOrEqual(0);
+      return floor;
+    };
+    const upward = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((name) => name.startsWith('.'))
+        .map((name) => relative(root, join(root, dirname(path), name.replace(/\.js$/, '.ts'))))
+        .filter((imported) => floorOf(imported) > floorOf(path))
+        .map((imported) => `${path} imports ${imported}`),
+    );
+    expect(upward).toEqual([]);
   });
 
   it('never wait for the device and never use the library sampler, which repeats itself within a group', () => {
