@@ -175,6 +175,7 @@ export {
   type LossGradients,
   lossGradients,
 } from './train/gradients.js';
+export { type LevelBatch, levelBatches } from './train/levels.js';
 export {
   type LevelMetrics,
   levelMetrics,

@@ -21,6 +21,7 @@ export interface EvaluateOptions<P, C> {
   readonly batch?: number;
   /** Ends the evaluation with an error of code `aborted`. */
   readonly signal?: AbortSignal;
+  /** Called after every sampled token and after every batch of prompts. */
   readonly onProgress?: (progress: EvaluateProgress) => void;
 }
 

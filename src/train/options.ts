@@ -59,6 +59,7 @@ export interface TrainOptions<P, C> {
   readonly startStep?: number;
   /** Ends the training with an error of code `aborted`. */
   readonly signal?: AbortSignal;
+  /** Called when a phase starts, after every sampled token and after every backward pass. */
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
