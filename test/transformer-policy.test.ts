@@ -95,7 +95,7 @@ describe('transformer policy', () => {
           { contexts: repeated, completion: sampled.completion, space },
           { ...sampling, kept: sampled.kept },
         );
-        const values = await scored.data();
+        const values = (await scored.data()) as Float32Array;
         scored.dispose();
         const mask = tokenMask(sampled.completion);
         const worst = values.reduce(
