@@ -4,7 +4,7 @@ import { isDrawable, nounNamed } from './nouns.js';
 import { PLAN_TOKENS } from './plan.js';
 import { type Requirement, specOf } from './requirement.js';
 import { CELLS } from './scene.js';
-import { isCovered } from './vocabulary.js';
+import { TOKENIZER } from './vocabulary.js';
 
 /** T2I-R1's data forms some plurals by adding an s; the vocabulary has the English ones. */
 const PLURALS: Readonly<Record<string, string>> = {
@@ -65,7 +65,7 @@ function whyNot(row: PromptRow): string | undefined {
     return 'fields that disagree about the nouns';
   }
   if (wanted.some(({ count }) => count > MOST) || isTooLong(requirement)) return 'too many objects';
-  return isCovered(row.prompt) ? undefined : 'a word that the vocabulary lacks';
+  return TOKENIZER.knows(row.prompt) ? undefined : 'a word that the vocabulary lacks';
 }
 
 function requirementOf(row: PromptRow): Requirement | undefined {

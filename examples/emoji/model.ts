@@ -10,7 +10,7 @@ import {
 } from 'bicot/models';
 import type { Atlas } from './atlas.js';
 import { PICTURE, renderScene } from './scene.js';
-import { BOS, decodeWords, END, encodeWords, IMAGE, SPECIALS, VOCABULARY } from './vocabulary.js';
+import { BOS, END, IMAGE, TOKENIZER } from './vocabulary.js';
 
 /** Side of an image token, in pixels: a sprite is 2 × 2 tokens. */
 export const PATCH = 8;
@@ -29,17 +29,17 @@ export function emojiCodebook(atlas: Atlas): PatchCodebook {
 export function createEmojiModel(codebook: PatchCodebook, seed = 0): TransformerPolicy {
   return createTransformer(
     {
-      textVocabulary: VOCABULARY.length,
+      textVocabulary: TOKENIZER.size,
       imageVocabulary: codebook.size,
       imageLength: codebook.length,
       endToken: END,
-      specialTokens: SPECIALS.length,
+      specialTokens: TOKENIZER.specials,
       width: 128,
       layers: 4,
       heads: 4,
       hidden: 344,
     },
-    { tokenizer: { encode: encodeWords, decode: decodeWords }, imageTokenizer: codebook, seed },
+    { tokenizer: TOKENIZER, imageTokenizer: codebook, seed },
   );
 }
 
@@ -56,10 +56,10 @@ export function loadEmojiModel(
 
 /** What a plan is conditioned on: `<bos> prompt <end>`. */
 export function semanticContext({ prompt }: Pick<PromptRow, 'prompt'>): TokenContext {
-  return { ids: Int32Array.of(BOS, ...encodeWords(prompt), END) };
+  return { ids: Int32Array.of(BOS, ...TOKENIZER.encode(prompt), END) };
 }
 
 /** What a picture is conditioned on, the re-templated prompt: `<bos> prompt <end> plan <image>`. */
 export function tokenContext({ prompt }: Pick<PromptRow, 'prompt'>, plan: { ids: Int32Array }): TokenContext {
-  return { ids: Int32Array.of(BOS, ...encodeWords(prompt), END, ...plan.ids, IMAGE) };
+  return { ids: Int32Array.of(BOS, ...TOKENIZER.encode(prompt), END, ...plan.ids, IMAGE) };
 }

@@ -29,7 +29,7 @@ import { corpusExample } from './corpus.js';
 import { createEmojiModel, emojiCodebook, semanticContext, tokenContext } from './model.js';
 import { NOISE, type NoiseRates } from './noise.js';
 import { renderScene } from './scene.js';
-import { END, encodeWords } from './vocabulary.js';
+import { END, TOKENIZER } from './vocabulary.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -69,7 +69,7 @@ function exampleBatch(step: number) {
     const stream = uniformStream('emoji', 'pretrain', seed, step, n);
     const uncaptioned = stream() < UNCAPTIONED;
     const example = corpusExample(stream, uncaptioned ? SNAPSHOTS : NOISE);
-    const ids = encodeWords(example.plan);
+    const ids = TOKENIZER.encode(example.plan);
     const drop = (context: TokenContext): TokenContext =>
       uncaptioned ? (model.unconditional?.(context) ?? context) : context;
     plan.contexts.push(drop(semanticContext(example.row)));

@@ -1,4 +1,4 @@
-import { BicotError } from 'bicot';
+import { wordTokenizer } from 'bicot/models';
 import { FACTS } from './facts.js';
 import { numberWord } from './forms.js';
 import { MOST } from './holdout.js';
@@ -19,10 +19,9 @@ export const IMAGE = 3;
 
 const wordsOf = (texts: readonly string[]): string[] => texts.flatMap((text) => text.split(' '));
 
-/** All words of prompts and plans, after the special tokens, in a stable order: a word's place is its token id. */
-export const VOCABULARY: readonly string[] = [
+/** All words of prompts and plans, in a stable order. */
+const WORDS: readonly string[] = [
   ...new Set([
-    ...SPECIALS,
     ...CELLS,
     ...COLORS,
     ...Array.from({ length: MOST }, (_, i) => numberWord(i + 1)),
@@ -34,34 +33,5 @@ export const VOCABULARY: readonly string[] = [
   ]),
 ];
 
-const IDS: ReadonlyMap<string, number> = new Map(VOCABULARY.map((word, id) => [word, id]));
-
-/** Whether every word of a text has a token. */
-export function isCovered(text: string): boolean {
-  return text.split(' ').every((word) => IDS.has(word));
-}
-
-/**
- * Words to ids, no special tokens added.
- * @throws BicotError `value` for an unknown word
- */
-export function encodeWords(text: string): Int32Array {
-  return Int32Array.from(text.split(' '), (word) => {
-    const id = IDS.get(word);
-    if (id !== undefined) return id;
-    throw new BicotError(
-      'value',
-      `"${text}": "${word}" is not in the vocabulary; expected lower-case words of this world's prompts and ` +
-        'plans, with single blanks. Reword the text.',
-    );
-  });
-}
-
-/** Ids to words; special tokens are left out, ids without a word too. */
-export function decodeWords(ids: ArrayLike<number>): string {
-  return Array.from(ids)
-    .filter((id) => id >= SPECIALS.length)
-    .map((id) => VOCABULARY[id] ?? '')
-    .filter((word) => word !== '')
-    .join(' ');
-}
+/** Words of prompts and plans to token ids and back. */
+export const TOKENIZER = wordTokenizer(SPECIALS, WORDS);
