@@ -8,11 +8,10 @@
  *
  * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, model.safetensors, config.json, result.json.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { adamW, type Evaluation, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
-import { decodeSafetensors, encodeSafetensors, exportWeights } from 'bicot/models';
 import {
   appendJsonLine,
   encodePng,
@@ -62,8 +61,7 @@ const backend = await selectBackend(flags.backend as Parameters<typeof selectBac
 line.print(`bicot demo · seed ${seed} · ${backend.description}`);
 
 // 1. The base model, the rewards, the prompts.
-const file = (name: string) => decodeSafetensors(readFileSync(join(base, name)), join(base, name));
-const { model } = loadEmojiModel(file('codebook.safetensors'), file('model.safetensors'));
+const { model } = await loadEmojiModel(base);
 const reward = emojiRewards(loadAtlas());
 const { prompts, kept, leftOut } = await trainingPrompts();
 const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
@@ -121,10 +119,7 @@ if (!Number.isFinite(meanKl)) throw new Error(`The KL to the base is ${meanKl}; 
 
 // 4. Evaluate again, on the same prompts with the same random numbers, and say how it went.
 const after = await evaluation('after', settings.trainSampling);
-await write(
-  'model.safetensors',
-  encodeSafetensors(await exportWeights(model.variables), { seed: String(seed) }),
-);
+await saveWeights(join(flags.out, 'model.safetensors'), model.variables, { seed: String(seed) });
 const seconds = Math.round((performance.now() - started) / 100) / 10;
 const { judge: judgeBefore, judgeByTask: judgeByTaskBefore, ...rewardBefore } = before;
 const { judge: judgeAfter, judgeByTask: judgeByTaskAfter, ...rewardAfter } = after;

@@ -1,13 +1,13 @@
+import { join } from 'node:path';
 import type { PromptRow, RgbImage, TokenContext } from 'bicot';
 import {
   createTransformer,
   fitPatchCodebook,
   importPatchCodebook,
-  importWeights,
   type PatchCodebook,
-  type Safetensors,
   type TransformerPolicy,
 } from 'bicot/models';
+import { loadWeights, readSafetensors } from 'bicot/node';
 import type { Atlas } from './atlas.js';
 import { PICTURE, renderScene } from './scene.js';
 import { BOS, END, IMAGE, TOKENIZER } from './vocabulary.js';
@@ -43,14 +43,14 @@ export function createEmojiModel(codebook: PatchCodebook, seed = 0): Transformer
   );
 }
 
-/** A model from files that `demo:pretrain` or a run wrote. */
-export function loadEmojiModel(
-  codebookFile: Safetensors,
-  modelFile: Safetensors,
-): { readonly model: TransformerPolicy; readonly codebook: PatchCodebook } {
-  const codebook = importPatchCodebook(codebookFile.tensors, codebookFile.metadata);
+/** The model and the image tokenizer that `demo:pretrain` wrote to a folder. */
+export async function loadEmojiModel(
+  folder: string,
+): Promise<{ readonly model: TransformerPolicy; readonly codebook: PatchCodebook }> {
+  const { tensors, metadata } = await readSafetensors(join(folder, 'codebook.safetensors'));
+  const codebook = importPatchCodebook(tensors, metadata);
   const model = createEmojiModel(codebook);
-  importWeights(model.variables, modelFile.tensors, 'The emoji model');
+  await loadWeights(join(folder, 'model.safetensors'), model.variables);
   return { model, codebook };
 }
 

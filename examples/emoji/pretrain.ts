@@ -6,24 +6,13 @@
  * Seeded (same seed and backend, same weights) and resumable: it saves every `--save-every` steps under `--work`
  * and goes on from there when started again.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import {
-  adamW,
-  clipByGlobalNorm,
-  completionLogProbs,
-  crossEntropy,
-  lossGradients,
-  type TokenContext,
-  tokenBatch,
-  tokenWeights,
-  uniformStream,
-  warmupCosine,
-} from 'bicot';
-import { decodeSafetensors, encodeSafetensors, exportWeights, importWeights } from 'bicot/models';
-import { selectBackend, writeFileAtomic } from 'bicot/node';
+import { adamW, pretrainStep, type TokenContext, tokenBatch, uniformStream, warmupCosine } from 'bicot';
+import { exportWeights, importWeights } from 'bicot/models';
+import { readSafetensors, saveWeights, selectBackend, writeSafetensors } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
 import { corpusExample } from './corpus.js';
 import { createEmojiModel, emojiCodebook, semanticContext, tokenContext } from './model.js';
@@ -83,31 +72,6 @@ function exampleBatch(step: number) {
   ];
 }
 
-async function trainStep(step: number): Promise<{ losses: number[]; norm: number }> {
-  const levels = exampleBatch(step);
-  const weights = tokenWeights(
-    levels.map(({ completion }) => ({
-      lengths: completion.lengths,
-      width: completion.width,
-      normalizer: 'token-mean' as const,
-    })),
-  );
-  const kept: tf.Scalar[] = [];
-  const { loss, gradients } = lossGradients(() => {
-    const losses = levels.map((level, i) => {
-      const logProbs = completionLogProbs(model, level);
-      return crossEntropy(logProbs, tf.tensor2d(weights[i] as Float32Array, logProbs.shape));
-    });
-    for (const level of losses) kept.push(tf.keep(tf.clone(level)));
-    return tf.addN(losses) as tf.Scalar;
-  }, model.variables);
-  const { gradients: clipped, norm } = await clipByGlobalNorm(gradients, 1);
-  optimizer.update(model.variables, clipped, schedule(step));
-  const losses = await Promise.all(kept.map(async (scalar) => (await scalar.data())[0] as number));
-  tf.dispose([loss, gradients, clipped, kept] as unknown as tf.TensorContainer);
-  return { losses, norm };
-}
-
 const checkpoint = join(flags.work, 'checkpoint.safetensors');
 mkdirSync(flags.work, { recursive: true });
 
@@ -131,13 +95,13 @@ async function save(step: number): Promise<void> {
     steps: String(steps),
     lr: flags.lr,
   };
-  await writeFileAtomic(checkpoint, encodeSafetensors(tensors, metadata));
+  await writeSafetensors(checkpoint, tensors, metadata);
 }
 
 /** @returns the step to go on from */
-function resume(): number {
+async function resume(): Promise<number> {
   if (!existsSync(checkpoint)) return 0;
-  const { tensors, metadata } = decodeSafetensors(readFileSync(checkpoint), checkpoint);
+  const { tensors, metadata } = await readSafetensors(checkpoint);
   const same = { seed: String(seed), batch: String(batch), steps: String(steps), lr: flags.lr };
   for (const [key, value] of Object.entries(same)) {
     if (metadata[key] !== value) {
@@ -161,19 +125,21 @@ function resume(): number {
   return Number(metadata.step);
 }
 
-const first = resume();
+const first = await resume();
 console.log(
   `${backend.description}; ${codebook.size} image tokens; steps ${first} to ${steps} of ${batch} examples`,
 );
 const started = performance.now();
 for (let step = first; step < steps; step++) {
-  const { losses, norm } = await trainStep(step);
+  const { losses, gradNorm } = await pretrainStep(model, exampleBatch(step), optimizer, schedule(step), {
+    microBatch: batch,
+  });
   if ((step + 1) % 20 === 0 || step + 1 === steps) {
     const seconds = (performance.now() - started) / 1000;
     const left = (seconds / (step + 1 - first)) * (steps - step - 1);
     const [plan, picture] = losses as [number, number];
     console.log(
-      `step ${step + 1}/${steps}  plan ${plan.toFixed(4)}  picture ${picture.toFixed(4)}  norm ${norm.toFixed(2)}  ${(seconds / (step + 1 - first)).toFixed(2)} s/step  ${Math.ceil(left / 60)} min left`,
+      `step ${step + 1}/${steps}  plan ${plan.toFixed(4)}  picture ${picture.toFixed(4)}  norm ${gradNorm.toFixed(2)}  ${(seconds / (step + 1 - first)).toFixed(2)} s/step  ${Math.ceil(left / 60)} min left`,
     );
   }
   if ((step + 1) % Number(flags['save-every']) === 0 || step + 1 === steps) await save(step + 1);
@@ -186,10 +152,7 @@ const description = {
   lr: flags.lr,
   backend: backend.name,
 };
-await writeFileAtomic(
-  join(flags.out, 'model.safetensors'),
-  encodeSafetensors(await exportWeights(model.variables), description),
-);
+await saveWeights(join(flags.out, 'model.safetensors'), model.variables, description);
 const { tensors, metadata } = codebook.export();
-await writeFileAtomic(join(flags.out, 'codebook.safetensors'), encodeSafetensors(tensors, metadata));
+await writeSafetensors(join(flags.out, 'codebook.safetensors'), tensors, metadata);
 console.log(`wrote ${flags.out}/model.safetensors and codebook.safetensors`);

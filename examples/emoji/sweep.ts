@@ -4,11 +4,8 @@
  *
  *     npx tsx examples/emoji/sweep.ts --base examples/emoji/base --prompts 100 --out examples/emoji/base/sweep.json
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
-import { decodeSafetensors } from 'bicot/models';
 import { selectBackend, writeFileAtomic } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
 import { type EmojiSampling, emojiRewards, emojiRollout, emojiScores } from './experiment.js';
@@ -25,8 +22,7 @@ const { values: flags } = parseArgs({
   },
 });
 const backend = await selectBackend(flags.backend as Parameters<typeof selectBackend>[0]);
-const read = (name: string) => decodeSafetensors(readFileSync(join(flags.base, name)), name);
-const { model } = loadEmojiModel(read('codebook.safetensors'), read('model.safetensors'));
+const { model } = await loadEmojiModel(flags.base);
 const reward = emojiRewards(loadAtlas());
 const seed = Number(flags.seed);
 const prompts = samplePrompts('heldout', Number(flags.prompts), seed);
