@@ -17,6 +17,7 @@ import {
   encodePng,
   imageGrid,
   readPromptFile,
+  saveWeights,
   selectBackend,
   writeFileAtomic,
 } from 'bicot/node';
