@@ -19,7 +19,7 @@ import { type BackendName, encodePng, imageGrid, selectBackend, writeFileAtomic 
 
 const DEFAULTS = {
   /** Training steps. */
-  steps: 40,
+  steps: 60,
   /** Of weights, prompts and samples: the same seed gives the same run. */
   seed: 0,
   /** B. */
@@ -31,7 +31,7 @@ const DEFAULTS = {
   /** Learning rate. */
   lr: 1e-3,
   /** Supervised steps before any reinforcement. */
-  warmup: 80,
+  warmup: 120,
   /** node-gpu, node, wasm or cpu; empty for the best installed. */
   backend: '',
   /** Where to write held-out pictures, before and after, as PNG; empty for nowhere. */
@@ -294,6 +294,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 //       reward: rewards,
 //       prompts: PROMPTS,
 //       objective: bicot.t2iR1({ clip: { low: 0.2, high: 0.2 } }),
-//       steps: 40, updatesPerRollout: 2, learningRate: 1e-3,
+//       steps: 60, updatesPerRollout: 2, learningRate: 1e-3,
 //     });
 //     for await (const { metrics } of run) console.log(metrics.step, metrics.reward.mean);
