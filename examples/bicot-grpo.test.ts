@@ -82,7 +82,7 @@ describe('the one-file example', () => {
     });
   });
 
-  it('learns, also for colours that it never saw together', async () => {
+  it('learns, and does better on prompts that it never saw', async () => {
     const { history, before, after } = await main({ backend: 'wasm', seed: 0, warmup: 80, steps: 30 });
     expect(meanReward(history.slice(-5)) - meanReward(history.slice(0, 5))).toBeGreaterThan(0.4);
     expect(after - before).toBeGreaterThan(0.2);

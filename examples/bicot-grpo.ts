@@ -63,7 +63,7 @@ const ALL_PROMPTS = THINGS.flatMap((left) =>
   })),
 );
 type Prompt = (typeof ALL_PROMPTS)[number];
-/** 4 prompts whose pair of colours neither the warm-up nor the training ever sees. */
+/** The 4 prompts that ask for blue beside yellow: neither the warm-up nor the training sees them. */
 const HELD_OUT = ALL_PROMPTS.filter(({ colors }) => colors.join() === 'blue,yellow');
 /** The 44 prompts to train on. */
 export const PROMPTS = ALL_PROMPTS.filter((prompt) => !HELD_OUT.includes(prompt));
@@ -269,7 +269,7 @@ export async function main(flags: Partial<Settings> = {}) {
       image: image as bicot.RgbImage,
       caption: [prompt.text, plan ?? ''],
     }));
-    const grid = imageGrid(cells, { columns: 8, title: 'Held-out prompts before and after' });
+    const grid = imageGrid(cells, { columns: 8, title: 'Held-out prompts: 4 rows before, 4 after' });
     await writeFileAtomic(settings.out, encodePng(grid));
   }
   reference.dispose();
