@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { adamW, type Evaluation, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
 import {
   appendJsonLine,
+  type BackendName,
   encodePng,
   imageGrid,
   readPromptFile,
@@ -58,7 +59,7 @@ const settings = demoSettings({
   ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
 });
 const base = flags.base ?? new URL('./base', import.meta.url).pathname;
-const backend = await selectBackend(flags.backend as Parameters<typeof selectBackend>[0]);
+const backend = await selectBackend(flags.backend as BackendName | undefined);
 line.print(`bicot demo · seed ${seed} · ${backend.description}`);
 
 // 1. The base model, the rewards, the prompts.

@@ -4,6 +4,12 @@ import { specOf } from './requirement.js';
 /** The share of compositions that training never sees. */
 export const HELD_OUT_SHARE = 0.13;
 
+/**
+ * The share of noun × colour compositions among them, smaller: every tinted patch is a codebook entry of its own, so
+ * no policy can draw a tint whose tokens it never saw. These prompts show that limit; they are not where skill shows.
+ */
+export const HELD_OUT_TINTS = 0.05;
+
 /** The largest number of one noun. */
 export const MOST = 8;
 
@@ -34,7 +40,12 @@ export function isCountHeldOut(noun: string, count: number): boolean {
 
 /** Whether training must not see a noun in a colour. */
 export function isColorHeldOut(noun: string, color: string): boolean {
-  return stableHash(`color ${color} ${noun}`) < HELD_OUT_SHARE;
+  return stableHash(`color ${color} ${noun}`) < HELD_OUT_TINTS;
+}
+
+/** Whether training must not see two colours in one picture, whatever has them. */
+export function isColorPairHeldOut(a: string, b: string): boolean {
+  return a !== b && stableHash(`colors ${[a, b].sort().join(' + ')}`) < HELD_OUT_SHARE;
 }
 
 /** The held-out compositions of a list of kinds. */
@@ -47,6 +58,9 @@ export function heldOutOf(
     if (color !== undefined && isColorHeldOut(noun, color)) found.push(`${color} ${noun}`);
     for (const other of kinds.slice(index + 1)) {
       if (isPairHeldOut(noun, other.noun)) found.push(`${noun} + ${other.noun}`);
+      if (color !== undefined && other.color !== undefined && isColorPairHeldOut(color, other.color)) {
+        found.push(`${color} + ${other.color}`);
+      }
     }
   });
   return found;

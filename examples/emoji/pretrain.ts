@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { adamW, pretrainStep, type TokenContext, tokenBatch, uniformStream, warmupCosine } from 'bicot';
 import { exportWeights, importWeights } from 'bicot/models';
-import { readSafetensors, saveWeights, selectBackend, writeSafetensors } from 'bicot/node';
+import { type BackendName, readSafetensors, saveWeights, selectBackend, writeSafetensors } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
 import { corpusExample } from './corpus.js';
 import { createEmojiModel, emojiCodebook, semanticContext, tokenContext } from './model.js';
@@ -43,7 +43,7 @@ const seed = Number(flags.seed);
 const UNCAPTIONED = 0.1;
 const SNAPSHOTS: NoiseRates = { ...NOISE, stock: 0, sloppy: 0 };
 
-const backend = await selectBackend(flags.backend as Parameters<typeof selectBackend>[0]);
+const backend = await selectBackend(flags.backend as BackendName | undefined);
 const atlas = loadAtlas();
 const codebook = emojiCodebook(atlas);
 const model = createEmojiModel(codebook, seed);

@@ -14,7 +14,10 @@ import { TOKENIZER } from './vocabulary.js';
 function compositionsOf(row: PromptRow): string[] {
   const pairs = row.nouns.flatMap((a, i) => row.nouns.slice(i + 1).map((b) => [a, b].sort().join('+')));
   const counts = (row.numeracy_info ?? []).filter(({ num }) => num > 2);
-  return [...pairs, ...counts.map(({ obj_name, num }) => `${num} ${obj_name}`), ...(row.attr_nouns ?? [])];
+  const tinted = row.attr_nouns ?? [];
+  const colors = new Set(tinted.map((words) => words.split(' ')[0] as string));
+  const colorPair = colors.size === 2 ? [[...colors].sort().join(' & ')] : [];
+  return [...pairs, ...counts.map(({ obj_name, num }) => `${num} ${obj_name}`), ...tinted, ...colorPair];
 }
 
 const train = TASK_TYPES.flatMap((task) => enumeratePrompts('train', task));

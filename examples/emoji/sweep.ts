@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
-import { selectBackend, writeFileAtomic } from 'bicot/node';
+import { type BackendName, selectBackend, writeFileAtomic } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
 import { type EmojiSampling, emojiRewards, emojiRollout, emojiScores } from './experiment.js';
 import { loadEmojiModel } from './model.js';
@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string' },
   },
 });
-const backend = await selectBackend(flags.backend as Parameters<typeof selectBackend>[0]);
+const backend = await selectBackend(flags.backend as BackendName | undefined);
 const { model } = await loadEmojiModel(flags.base);
 const reward = emojiRewards(loadAtlas());
 const seed = Number(flags.seed);
