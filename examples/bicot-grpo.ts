@@ -210,7 +210,7 @@ export async function main(flags: Partial<Settings> = {}) {
       const shape: [number, number] = [level.completion.rows, level.completion.width]; // [N, T]
       const constants = {
         oldLogProbs: tf.tensor2d(level.behaviourLogProbs, shape),
-        referenceLogProbs: reference.run((frozen) => bicot.levelLogProbs(level, undefined, frozen)), // [N, T]
+        referenceLogProbs: reference.run((frozen) => bicot.levelLogProbs(level, { policy: frozen })), // [N, T]
         advantages: tf.tensor1d(advantages), // [N]
         weights: tf.tensor2d(tokenWeights[l] as Float32Array, shape),
       };

@@ -131,7 +131,7 @@ export {
   type SemanticLevel,
   type TokenLevel,
 } from './rollout/bi-level.js';
-export { levelLogProbs, type RowRange } from './rollout/level-log-probs.js';
+export { type LevelLogProbsOptions, levelLogProbs, type RowRange } from './rollout/level-log-probs.js';
 export { type OneLevelOptions, oneLevelRollout } from './rollout/one-level.js';
 export type { RolloutFunction, RolloutProgress, RolloutRequest } from './rollout/request.js';
 export type { LevelRollout, Rollout } from './rollout/types.js';

@@ -14,23 +14,27 @@ export interface RowRange {
   readonly end: number;
 }
 
+/** Which rows of a level to score, and by whom. Default: all rows, by the policy that sampled them. */
+export interface LevelLogProbsOptions<Context> extends Partial<RowRange> {
+  /** Who scores, e.g. the reference, for the KL penalty. */
+  readonly policy?: Policy<Context>;
+}
+
 /**
  * Scores a level's rows again, under the distribution they were sampled from: same temperature, guidance and
  * kept tokens, so that with unchanged weights the result equals `behaviourLogProbs`. With guidance log-probs
  * `conditional` it is the conditional branch instead, and differs from them by the guidance. Differentiable in
  * the policy's variables.
- * @param range which rows. Default: all
- * @param policy who scores (the reference, for the KL penalty). Default: who sampled
  * @returns `[R, T]` with R the rows of the range, 0 on padding; the caller disposes it
  * @throws BicotError `unsupported` if top-k or top-p was used without recording what it kept
  */
 export function levelLogProbs<Context>(
   level: LevelRollout<Context>,
-  range: RowRange = { begin: 0, end: level.completion.rows },
-  policy: Policy<Context> = level.policy,
+  options: LevelLogProbsOptions<Context> = {},
 ): tf.Tensor2D {
+  const { policy = level.policy, begin = 0, end = level.completion.rows } = options;
   assertScorable(level);
-  const { begin, end } = assertRange(level, range);
+  assertRange(level, { begin, end });
   return completionLogProbs(
     policy,
     {
@@ -57,8 +61,7 @@ function assertScorable<Context>(level: LevelRollout<Context>): void {
   }
 }
 
-function assertRange<Context>(level: LevelRollout<Context>, range: RowRange): RowRange {
-  const { begin, end } = range;
+function assertRange<Context>(level: LevelRollout<Context>, { begin, end }: RowRange): void {
   const { rows } = level.completion;
   if (!(Number.isInteger(begin) && Number.isInteger(end) && 0 <= begin && begin < end && end <= rows)) {
     throw new BicotError(
@@ -66,5 +69,4 @@ function assertRange<Context>(level: LevelRollout<Context>, range: RowRange): Ro
       `levelLogProbs: rows [${begin}, ${end}) of level '${level.name}' do not exist; it has ${rows} rows. Give 0 <= begin < end <= ${rows}.`,
     );
   }
-  return range;
 }

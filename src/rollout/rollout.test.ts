@@ -110,7 +110,7 @@ describeOnBackends('biLevelRollout', () => {
         const part = await levelLogProbs(level, { begin: 3, end: 5 }).data();
         const { width } = level.completion;
         expect(part).toBeAllclose(recorded.slice(3 * width, 5 * width));
-        const frozen = reference.run((own) => levelLogProbs(level, undefined, own));
+        const frozen = reference.run((own) => levelLogProbs(level, { policy: own }));
         expect(await frozen.data()).toBeAllclose(recorded);
       }
     }
@@ -246,10 +246,7 @@ describe('a level with a policy of its own', () => {
     expect(rollout.levels.map((level) => level.policy)).toEqual([planner, policy]);
     const level = levelOf(rollout, 'semantic');
     expect(await levelLogProbs(level).data()).toBeAllclose(level.behaviourLogProbs);
-    expect(await levelLogProbs(level, undefined, policy).data()).not.toBeAllclose(
-      level.behaviourLogProbs,
-      1e-2,
-    );
+    expect(await levelLogProbs(level, { policy }).data()).not.toBeAllclose(level.behaviourLogProbs, 1e-2);
     policy.dispose();
     planner.dispose();
   });

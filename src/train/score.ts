@@ -26,7 +26,7 @@ export function referenceLogProbs<C>(
   options: ScoreOptions,
 ): Promise<Float32Array> {
   return score(level, options, (range) =>
-    reference.run((frozen: Policy<C>) => levelLogProbs(level, range, frozen)),
+    reference.run((frozen: Policy<C>) => levelLogProbs(level, { ...range, policy: frozen })),
   );
 }
 
