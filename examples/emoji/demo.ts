@@ -83,7 +83,8 @@ const before = await evaluation('before', settings.baseSampling);
 const trained = flags['shuffle-rewards'] ? shuffledRewards(reward, seed) : reward;
 const optimizer = adamW({ beta2: 0.99 });
 const trainStart = performance.now();
-let meanKl = 0;
+/** Per token, mean of both levels, one entry a step. */
+const kl: number[] = [];
 for await (const { metrics } of train({
   policy: model,
   rollout: emojiRollout(model, settings.trainSampling),
@@ -107,7 +108,7 @@ for await (const { metrics } of train({
 })) {
   await appendJsonLine(join(flags.out, 'metrics.jsonl'), metrics);
   const { semantic, token } = metrics.levels;
-  meanKl = ((semantic?.kl ?? 0) + (token?.kl ?? 0)) / 2;
+  kl.push(((semantic?.kl ?? 0) + (token?.kl ?? 0)) / 2);
   const done = metrics.step + 1;
   const left = ((performance.now() - trainStart) / 1000 / done) * (settings.steps - done);
   line.print(
@@ -117,10 +118,12 @@ for await (const { metrics } of train({
   );
 }
 optimizer.dispose();
-if (!Number.isFinite(meanKl)) throw new Error(`The KL to the base is ${meanKl}; training diverged.`);
+const lastKl = kl.slice(-10);
+const klToBase = lastKl.reduce((sum, value) => sum + value, 0) / lastKl.length;
+if (!Number.isFinite(klToBase)) throw new Error(`The KL to the base is ${klToBase}; training diverged.`);
 
 // 4. Evaluate again, on the same prompts with the same random numbers, and say how it went.
-const after = await evaluation('after', settings.trainSampling);
+const after = await evaluation('after', settings.trainedSampling);
 await saveWeights(join(flags.out, 'model.safetensors'), model.variables, { seed: String(seed) });
 const seconds = Math.round((performance.now() - started) / 100) / 10;
 const { judge: judgeBefore, judgeByTask: judgeByTaskBefore, ...rewardBefore } = before;
@@ -133,7 +136,7 @@ const result = {
     after: judgeAfter,
     byTask: { before: judgeByTaskBefore, after: judgeByTaskAfter },
   },
-  klToBase: meanKl,
+  klToBase,
   steps: settings.steps,
   seconds,
   backend: backend.name,

@@ -22,27 +22,33 @@ import { semanticContext, tokenContext } from './model.js';
 import { PLAN_TOKENS } from './plan.js';
 import { worldRewards } from './rewards.js';
 
-/** How both levels are sampled. */
-export interface EmojiSampling {
+/** How one level is sampled. */
+export interface LevelSampling {
   readonly temperature?: number;
   readonly topP?: number;
   readonly guidance?: GuidanceOptions;
 }
 
+/** How both levels are sampled. */
+export interface EmojiSampling {
+  readonly semantic: LevelSampling;
+  readonly token: LevelSampling;
+}
+
 /** Plan, then picture: the rollout of this world. */
 export function emojiRollout(
   policy: Policy<TokenContext>,
-  sampling: EmojiSampling = {},
+  { semantic, token }: EmojiSampling,
 ): RolloutFunction<PromptRow, TokenContext> {
   return biLevelRollout<PromptRow, TokenContext>({
     policy,
-    semantic: { space: 'text', sampling: { ...sampling, maxTokens: PLAN_TOKENS }, context: semanticContext },
-    token: { space: 'image', sampling, context: tokenContext },
+    semantic: { space: 'text', sampling: { ...semantic, maxTokens: PLAN_TOKENS }, context: semanticContext },
+    token: { space: 'image', sampling: token, context: tokenContext },
   });
 }
 
 /** What each trained reward counts in the total; the total of a perfect picture is 1. */
-export const REWARD_WEIGHTS = { detector: 0.5, attribute: 0.15, quality: 0.1, faithful: 0.25 } as const;
+export const REWARD_WEIGHTS = { detector: 0.5, attribute: 0.35, quality: 0.05, faithful: 0.1 } as const;
 
 /** The trained ensemble, and the judge that only watches. */
 export function emojiRewards(atlas: Atlas): RewardEnsemble<PromptRow> {

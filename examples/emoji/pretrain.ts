@@ -1,7 +1,7 @@
 /**
  * Pre-trains the demo's base model on captioned emoji scenes:
  *
- *     npm run demo:pretrain -- --backend node --steps 3000 --out examples/emoji/base
+ *     npm run demo:pretrain -- --backend node --out examples/emoji/base
  *
  * Seeded (same seed and backend, same weights) and resumable: it saves every `--save-every` steps under `--work`
  * and goes on from there when started again.
@@ -23,7 +23,7 @@ import { END, TOKENIZER } from './vocabulary.js';
 const { values: flags } = parseArgs({
   options: {
     backend: { type: 'string' },
-    steps: { type: 'string', default: '3000' },
+    steps: { type: 'string', default: '2500' },
     batch: { type: 'string', default: '32' },
     lr: { type: 'string', default: '0.002' },
     seed: { type: 'string', default: '1' },

@@ -20,7 +20,10 @@ export interface DemoSettings {
   readonly samplesPerPrompt: number;
   /** Where the base draws best: found by `sweep.ts`, recorded in `base/sweep.json`. */
   readonly baseSampling: EmojiSampling;
+  /** What training samples from, and trains. */
   readonly trainSampling: EmojiSampling;
+  /** How the trained model is evaluated: cooler than it was trained, chosen once for all seeds. */
+  readonly trainedSampling: EmojiSampling;
 }
 
 /** The demo's settings. */
@@ -29,7 +32,7 @@ export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings 
     steps: 65,
     promptsPerStep: 4,
     groupSize: 8,
-    learningRate: 3e-4,
+    learningRate: 5e-4,
     warmupSteps: 3,
     finalRate: 0.1,
     maxGradNorm: 1,
@@ -38,8 +41,9 @@ export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings 
     trainingPrompts: 1000,
     evaluationPrompts: 100,
     samplesPerPrompt: 4,
-    baseSampling: { temperature: 1 },
-    trainSampling: { temperature: 1 },
+    baseSampling: { semantic: { topP: 0.7 }, token: { topP: 0.7 } },
+    trainSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.4 } },
+    trainedSampling: { semantic: { temperature: 0.3 }, token: { temperature: 0.2 } },
     ...changes,
   };
 }

@@ -8,7 +8,13 @@ import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
 import { type BackendName, selectBackend, writeFileAtomic } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
-import { type EmojiSampling, emojiRewards, emojiRollout, emojiScores } from './experiment.js';
+import {
+  type EmojiSampling,
+  emojiRewards,
+  emojiRollout,
+  emojiScores,
+  type LevelSampling,
+} from './experiment.js';
 import { loadEmojiModel } from './model.js';
 import { samplePrompts } from './prompts.js';
 
@@ -27,16 +33,27 @@ const reward = emojiRewards(loadAtlas());
 const seed = Number(flags.seed);
 const prompts = samplePrompts('heldout', Number(flags.prompts), seed);
 
-// One knob at a time around plain sampling, then the corners where two of them could help each other.
+const both = (level: LevelSampling): EmojiSampling => ({ semantic: level, token: level });
+const guided = (scale: number): LevelSampling => ({ guidance: { scale } });
 const grid: EmojiSampling[] = [
-  { temperature: 1 },
-  ...[0.2, 0.5, 0.7, 0.85, 1.15].map((temperature) => ({ temperature })),
-  ...[0.7, 0.8, 0.9, 0.95].map((topP) => ({ temperature: 1, topP })),
-  ...[0.5, 1.5, 2, 3, 5].map((scale) => ({ temperature: 1, guidance: { scale } })),
-  ...[0.5, 1.5, 3].map((scale) => ({ temperature: 0.7, guidance: { scale } })),
-  ...[0.5, 1.5, 3].map((scale) => ({ temperature: 1, topP: 0.9, guidance: { scale } })),
-  ...[1.15, 1.3].map((temperature) => ({ temperature, topP: 0.9 })),
-  ...[1.15, 1.3].map((temperature) => ({ temperature, topP: 0.9, guidance: { scale: 0.7 } })),
+  // The same for plan and picture.
+  ...[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1].map((temperature) => both({ temperature })),
+  ...[0.7, 0.8, 0.9].map((topP) => both({ topP })),
+  ...[0.8, 0.9].map((topP) => both({ temperature: 0.7, topP })),
+  ...[1.5, 2, 3].flatMap((scale) =>
+    [1, 0.7, 0.5].map((temperature) => both({ temperature, ...guided(scale) })),
+  ),
+  // Pictures as clean as they get, and plans more or less daring.
+  ...[0.5, 0.7, 0.85, 1].map((temperature) => ({ semantic: { temperature }, token: { temperature: 0.2 } })),
+  ...[0.7, 1].map((temperature) => ({
+    semantic: { temperature, topP: 0.9 },
+    token: { temperature: 0.2 },
+  })),
+  ...[1.5, 2].map((scale) => ({ semantic: guided(scale), token: { temperature: 0.2 } })),
+  ...[1.5, 2].map((scale) => ({
+    semantic: { temperature: 0.5 },
+    token: { temperature: 0.5, ...guided(scale) },
+  })),
 ];
 
 const rows = [];
