@@ -3,8 +3,8 @@
  *
  *     npm run demo:pretrain -- --backend node --out examples/emoji/base
  *
- * Seeded (same seed and backend, same weights) and resumable: it saves every `--save-every` steps under `--work`
- * and goes on from there when started again.
+ * Seeded, and resumable: it saves every `--save-every` steps under `--work` and goes on from there when started
+ * again, to the same weights. (Native TensorFlow on several cores may sum in another order from run to run.)
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,6 +30,8 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: 'examples/emoji/base' },
     work: { type: 'string', default: 'runs/pretrain' },
     'save-every': { type: 'string', default: '500' },
+    /** Stops after this step, saved, without writing the model: to go on later. */
+    until: { type: 'string' },
   },
 });
 const steps = Number(flags.steps);
@@ -48,7 +50,11 @@ const atlas = loadAtlas();
 const codebook = emojiCodebook(atlas);
 const model = createEmojiModel(codebook, seed);
 const optimizer = adamW({ beta2: 0.99, weightDecay: 0.01 });
-const schedule = warmupCosine({ peak: Number(flags.lr), warmupSteps: 200, totalSteps: steps });
+const schedule = warmupCosine({
+  peak: Number(flags.lr),
+  warmupSteps: Math.min(200, Math.floor(steps / 5)),
+  totalSteps: steps,
+});
 
 /** The examples of one step: two levels, as a rollout has them. */
 function exampleBatch(step: number) {
@@ -130,19 +136,24 @@ console.log(
   `${backend.description}; ${codebook.size} image tokens; steps ${first} to ${steps} of ${batch} examples`,
 );
 const started = performance.now();
-for (let step = first; step < steps; step++) {
+const last = Math.min(steps, Number(flags.until ?? steps));
+for (let step = first; step < last; step++) {
   const { losses, gradNorm } = await pretrainStep(model, exampleBatch(step), optimizer, schedule(step), {
     microBatch: batch,
   });
-  if ((step + 1) % 20 === 0 || step + 1 === steps) {
+  if ((step + 1) % 20 === 0 || step + 1 === last) {
     const seconds = (performance.now() - started) / 1000;
-    const left = (seconds / (step + 1 - first)) * (steps - step - 1);
+    const left = (seconds / (step + 1 - first)) * (last - step - 1);
     const [plan, picture] = losses as [number, number];
     console.log(
       `step ${step + 1}/${steps}  plan ${plan.toFixed(4)}  picture ${picture.toFixed(4)}  norm ${gradNorm.toFixed(2)}  ${(seconds / (step + 1 - first)).toFixed(2)} s/step  ${Math.ceil(left / 60)} min left`,
     );
   }
-  if ((step + 1) % Number(flags['save-every']) === 0 || step + 1 === steps) await save(step + 1);
+  if ((step + 1) % Number(flags['save-every']) === 0 || step + 1 === last) await save(step + 1);
+}
+if (last < steps) {
+  console.log(`saved at step ${last} of ${steps}; start again to go on`);
+  process.exit(0);
 }
 mkdirSync(flags.out, { recursive: true });
 const description = {

@@ -1,0 +1,49 @@
+/** What the documents say about the demo is what was measured. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type EvidenceReport, evidenceTable } from './evidence-table.js';
+import { demoSettings } from './settings.js';
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+const evidence = JSON.parse(read('./evidence.json')) as EvidenceReport;
+const sweep = JSON.parse(read('./base/sweep.json')) as {
+  best: unknown;
+  rows: { sampling: unknown; judge: number }[];
+};
+const change = ({ heldOutJudge }: EvidenceReport['runs'][number]) => heldOutJudge.after - heldOutJudge.before;
+
+describe('the evidence', () => {
+  it('has three seeds with true rewards, and each with shuffled ones', () => {
+    expect(evidence.runs.map(({ seed, shuffled }) => [seed, shuffled])).toEqual([
+      [0, false],
+      [1, false],
+      [2, false],
+      [0, true],
+      [1, true],
+      [2, true],
+    ]);
+  });
+
+  it('training raises the held-out judge by at least 15 points on every seed, shuffled rewards by less than 3', () => {
+    for (const run of evidence.runs) {
+      if (run.shuffled) expect(change(run)).toBeLessThan(3);
+      else expect(change(run)).toBeGreaterThanOrEqual(15);
+      expect(Number.isFinite(run.klToBase)).toBe(true);
+    }
+  });
+
+  it('starts from an imperfect base at its own best sampling', () => {
+    expect(demoSettings().baseSampling).toEqual(sweep.best);
+    expect(Math.max(...sweep.rows.map(({ judge }) => judge))).toBe(
+      sweep.rows.find(({ sampling }) => JSON.stringify(sampling) === JSON.stringify(sweep.best))?.judge,
+    );
+    for (const { heldOutJudge } of evidence.runs) {
+      expect(heldOutJudge.before).toBeGreaterThanOrEqual(35);
+      expect(heldOutJudge.before).toBeLessThanOrEqual(60);
+    }
+  });
+
+  it('is what docs/demo.md shows', () => {
+    expect(read('../../docs/demo.md')).toContain(evidenceTable(evidence));
+  });
+});
