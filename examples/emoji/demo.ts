@@ -10,6 +10,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { adamW, type Evaluation, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
 import {
@@ -58,7 +59,7 @@ const settings = demoSettings({
   ...(flags.lr && { learningRate: Number(flags.lr) }),
   ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
 });
-const base = flags.base ?? new URL('./base', import.meta.url).pathname;
+const base = flags.base ?? fileURLToPath(new URL('./base', import.meta.url));
 const backend = await selectBackend(flags.backend as BackendName | undefined);
 line.print(`bicot demo · seed ${seed} · ${backend.description}`);
 
@@ -77,7 +78,9 @@ await write(
 );
 
 // 2. Evaluate the base at its own best sampling settings, on compositions that no training ever saw.
+// Once more at the sampling of the trained model: so much of a change is sampling alone.
 const before = await evaluation('before', settings.baseSampling);
+const beforeSame = await evaluation('before, sampled as after', settings.trainedSampling);
 
 // 3. Train.
 const trained = flags['shuffle-rewards'] ? shuffledRewards(reward, seed) : reward;
@@ -96,7 +99,7 @@ for await (const { metrics } of train({
   promptsPerStep: settings.promptsPerStep,
   learningRate: warmupLinear({
     peak: settings.learningRate,
-    warmupSteps: settings.warmupSteps,
+    warmupSteps: Math.min(settings.warmupSteps, settings.steps - 1),
     totalSteps: settings.steps + 1,
     final: settings.learningRate * settings.finalRate,
   }),
@@ -133,6 +136,7 @@ const result = {
   after: rewardAfter,
   heldOutJudge: {
     before: judgeBefore,
+    beforeSameSampling: beforeSame.judge,
     after: judgeAfter,
     byTask: { before: judgeByTaskBefore, after: judgeByTaskAfter },
   },
@@ -165,7 +169,7 @@ async function trainingPrompts(): Promise<{ prompts: PromptRow[]; kept: number; 
   return { prompts: usable, kept: usable.length, leftOut: rows.length - usable.length };
 }
 
-async function evaluation(name: 'before' | 'after', sampling: typeof settings.baseSampling) {
+async function evaluation(name: string, sampling: typeof settings.baseSampling) {
   const result = await evaluate({
     rollout: emojiRollout(model, sampling),
     reward,
@@ -174,10 +178,10 @@ async function evaluation(name: 'before' | 'after', sampling: typeof settings.ba
     seed,
     onProgress: ({ prompts: done, total }) => line.update(`evaluating, ${name}: ${done}/${total} prompts`),
   });
-  await write(`${name}.png`, encodePng(pictureGrid(result, name)));
+  if (!name.includes(' ')) await write(`${name}.png`, encodePng(pictureGrid(result, name)));
   const scores = emojiScores(result);
   line.print(
-    `${name.padEnd(6)}  held-out judge ${scores.judge.toFixed(1)}  trained reward ${scores.overall.toFixed(1)}`,
+    `${name.padEnd(24)}  held-out judge ${scores.judge.toFixed(1)}  trained reward ${scores.overall.toFixed(1)}`,
   );
   return scores;
 }

@@ -9,6 +9,8 @@ export interface EvidenceRun {
   readonly after: Pick<EmojiScores, 'overall' | 'byTask'>;
   readonly heldOutJudge: {
     readonly before: number;
+    /** The base, sampled as the trained model is. */
+    readonly beforeSameSampling: number;
     readonly after: number;
     readonly byTask: {
       readonly before: EmojiScores['judgeByTask'];
@@ -26,6 +28,10 @@ export interface EvidenceReport {
   readonly hardware: string;
   /** Runs that shared the machine. */
   readonly jobs: number;
+  /** SHA-256 of the base model's file. */
+  readonly weights: string;
+  /** `demoSettings()` of all runs. */
+  readonly settings: unknown;
   readonly runs: readonly EvidenceRun[];
 }
 
@@ -39,6 +45,7 @@ export function evidenceTable({ runs }: EvidenceReport): string {
       seed,
       shuffled ? 'shuffled' : 'true',
       judge.before.toFixed(1),
+      judge.beforeSameSampling.toFixed(1),
       judge.after.toFixed(1),
       `**${signed(judge.after - judge.before)}**`,
       before.overall.toFixed(1),
@@ -60,14 +67,15 @@ export function evidenceTable({ runs }: EvidenceReport): string {
       'seed',
       'rewards',
       'judge before',
+      'sampled as after',
       'after',
       'change',
-      'trained reward before',
+      'reward before',
       'after',
       'KL',
       'seconds',
     ]),
-    row(Array.from({ length: 9 }, () => '---')),
+    row(Array.from({ length: 10 }, () => '---')),
     ...lines,
     '',
     row(['task', 'judge before', 'after', 'change']),

@@ -5,6 +5,7 @@
  *     npx tsx examples/emoji/evidence.ts --seeds 0,1,2 --backend wasm --jobs 2 --out examples/emoji/evidence.json
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from 'bicot/node';
 import { type EvidenceReport, type EvidenceRun, evidenceTable } from './evidence-table.js';
+import { demoSettings } from './settings.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,10 +53,13 @@ await Promise.all(
   }),
 );
 runs.sort((a, b) => Number(a.shuffled) - Number(b.shuffled) || a.seed - b.seed);
+const base = fileURLToPath(new URL('./base/model.safetensors', import.meta.url));
 const report: EvidenceReport = {
   date: new Date().toISOString().slice(0, 10),
   hardware: `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`,
   jobs: Number(flags.jobs),
+  weights: createHash('sha256').update(readFileSync(base)).digest('hex'),
+  settings: demoSettings(),
   runs,
 };
 await writeFileAtomic(flags.out, `${JSON.stringify(report, null, 2)}\n`);

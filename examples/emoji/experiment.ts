@@ -47,7 +47,10 @@ export function emojiRollout(
   });
 }
 
-/** What each trained reward counts in the total; the total of a perfect picture is 1. */
+/**
+ * What each trained reward counts. They add up to 1; where `attribute` abstains (places, numbers) the rest do not, which
+ * changes nothing within a group.
+ */
 export const REWARD_WEIGHTS = { detector: 0.5, attribute: 0.35, quality: 0.05, faithful: 0.1 } as const;
 
 /** The trained ensemble, and the judge that only watches. */
@@ -94,7 +97,7 @@ export function shuffledRewards(reward: RewardFunction<PromptRow>, seed: number)
 
 /** Means of an evaluation, 0 to 100. */
 export interface EmojiScores {
-  /** Mean trained reward. */
+  /** Mean trained reward: of each sample, the weighted mean of the rewards that spoke. */
   readonly overall: number;
   readonly byTask: Readonly<Record<string, number>>;
   /** Share of samples that the held-out judge accepts. */
@@ -102,7 +105,7 @@ export interface EmojiScores {
   readonly judgeByTask: Readonly<Record<string, number>>;
 }
 
-/** The rewards that spoke about a sample, weighted: 1 for a perfect picture whatever the task. */
+/** The weighted mean of the rewards that spoke about a sample: 1 for a perfect picture, whatever the task. */
 function rewardOf({ results }: EvaluatedSample<PromptRow>): number {
   let [sum, weights] = [0, 0];
   for (const [name, weight] of Object.entries(REWARD_WEIGHTS)) {

@@ -39,6 +39,6 @@ describe('pre-training', () => {
   it('refuses to go on with other settings', () => {
     const { text, status } = pretrain('whole', '--seed', '9');
     expect(status).not.toBe(0);
-    expect(text).toContain('was made with --seed 1, not 9');
+    expect(text).toContain('was made with seed 1, not 9');
   });
 });

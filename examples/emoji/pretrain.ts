@@ -78,6 +78,14 @@ function exampleBatch(step: number) {
   ];
 }
 
+/** What a checkpoint must agree in to be gone on from. */
+const madeWith = {
+  seed: String(seed),
+  batch: String(batch),
+  steps: String(steps),
+  lr: flags.lr,
+  noise: JSON.stringify(NOISE),
+};
 const checkpoint = join(flags.work, 'checkpoint.safetensors');
 mkdirSync(flags.work, { recursive: true });
 
@@ -94,13 +102,7 @@ async function save(step: number): Promise<void> {
       ),
     ),
   };
-  const metadata = {
-    step: String(step),
-    seed: String(seed),
-    batch: String(batch),
-    steps: String(steps),
-    lr: flags.lr,
-  };
+  const metadata = { step: String(step), ...madeWith };
   await writeSafetensors(checkpoint, tensors, metadata);
 }
 
@@ -108,11 +110,10 @@ async function save(step: number): Promise<void> {
 async function resume(): Promise<number> {
   if (!existsSync(checkpoint)) return 0;
   const { tensors, metadata } = await readSafetensors(checkpoint);
-  const same = { seed: String(seed), batch: String(batch), steps: String(steps), lr: flags.lr };
-  for (const [key, value] of Object.entries(same)) {
+  for (const [key, value] of Object.entries(madeWith)) {
     if (metadata[key] !== value) {
       throw new Error(
-        `${checkpoint} was made with --${key} ${metadata[key]}, not ${value}. Use its value, or another --work folder.`,
+        `${checkpoint} was made with ${key} ${metadata[key]}, not ${value}. Use its value, or another --work folder.`,
       );
     }
   }
@@ -156,13 +157,7 @@ if (last < steps) {
   process.exit(0);
 }
 mkdirSync(flags.out, { recursive: true });
-const description = {
-  seed: String(seed),
-  steps: String(steps),
-  batch: String(batch),
-  lr: flags.lr,
-  backend: backend.name,
-};
+const description = { ...madeWith, backend: backend.name };
 await saveWeights(join(flags.out, 'model.safetensors'), model.variables, description);
 const { tensors, metadata } = codebook.export();
 await writeSafetensors(join(flags.out, 'codebook.safetensors'), tensors, metadata);

@@ -2,8 +2,11 @@
  * Finds the settings at which the base model draws best, so that training is compared with the best that sampling
  * alone can do:
  *
- *     npx tsx examples/emoji/sweep.ts --base examples/emoji/base --prompts 100 --out examples/emoji/base/sweep.json
+ *     npx tsx examples/emoji/sweep.ts --base examples/emoji/base --prompts 40 --out examples/emoji/base/sweep.json
  */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
 import { type BackendName, selectBackend, writeFileAtomic } from 'bicot/node';
@@ -17,21 +20,28 @@ import {
 } from './experiment.js';
 import { loadEmojiModel } from './model.js';
 import { samplePrompts } from './prompts.js';
+import { demoSettings } from './settings.js';
 
 const { values: flags } = parseArgs({
   options: {
     backend: { type: 'string' },
     base: { type: 'string', default: 'examples/emoji/base' },
-    prompts: { type: 'string', default: '100' },
-    seed: { type: 'string', default: '0' },
+    /** Held-out prompts of each seed. */
+    prompts: { type: 'string', default: '40' },
+    /** The demo's evaluations with these seeds begin with the same prompts. */
+    seeds: { type: 'string', default: '0,1,2' },
     out: { type: 'string' },
   },
 });
 const backend = await selectBackend(flags.backend as BackendName | undefined);
 const { model } = await loadEmojiModel(flags.base);
 const reward = emojiRewards(loadAtlas());
-const seed = Number(flags.seed);
-const prompts = samplePrompts('heldout', Number(flags.prompts), seed);
+const prompts = flags.seeds
+  .split(',')
+  .flatMap((seed) => samplePrompts('heldout', Number(flags.prompts), Number(seed)));
+const weights = createHash('sha256')
+  .update(readFileSync(join(flags.base, 'model.safetensors')))
+  .digest('hex');
 
 const both = (level: LevelSampling): EmojiSampling => ({ semantic: level, token: level });
 const guided = (scale: number): LevelSampling => ({ guidance: { scale } });
@@ -43,6 +53,7 @@ const grid: EmojiSampling[] = [
   ...[1.5, 2, 3].flatMap((scale) =>
     [1, 0.7, 0.5].map((temperature) => both({ temperature, ...guided(scale) })),
   ),
+  demoSettings().trainedSampling,
   // Pictures as clean as they get, and plans more or less daring.
   ...[0.5, 0.7, 0.85, 1].map((temperature) => ({ semantic: { temperature }, token: { temperature: 0.2 } })),
   ...[0.7, 1].map((temperature) => ({
@@ -58,7 +69,7 @@ const grid: EmojiSampling[] = [
 
 const rows = [];
 for (const sampling of grid) {
-  const result = await evaluate({ rollout: emojiRollout(model, sampling), reward, prompts, seed });
+  const result = await evaluate({ rollout: emojiRollout(model, sampling), reward, prompts });
   const scores = emojiScores(result);
   rows.push({ sampling, ...scores });
   console.log(JSON.stringify(sampling).padEnd(60), JSON.stringify(scores), `${result.seconds.toFixed(0)} s`);
@@ -67,8 +78,9 @@ const best = rows.reduce((a, b) => (b.judge > a.judge ? b : a));
 console.log('best', JSON.stringify(best));
 if (flags.out) {
   const report = {
+    weights,
     backend: backend.name,
-    seed,
+    seeds: flags.seeds,
     prompts: prompts.length,
     samplesPerPrompt: 4,
     best: best.sampling,

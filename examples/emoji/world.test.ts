@@ -5,7 +5,7 @@ import { loadAtlas } from './atlas-file.js';
 import { corpusExample, measureCorpus } from './corpus.js';
 import { FACTS } from './facts.js';
 import { TASK_TYPES } from './forms.js';
-import { heldOutOf } from './holdout.js';
+import { heldOutOf, isHeldOut } from './holdout.js';
 import { cellPairs } from './layout.js';
 import { LOCALITY_MEANINGS, WORLD_LOCALITIES } from './localities.js';
 import { NO_NOISE, NOISE } from './noise.js';
@@ -150,14 +150,21 @@ describe('the corpus', () => {
     }
   });
 
-  it('plans nothing that is held out', () => {
-    for (const { row, planned } of examples) {
-      const kinds = new Map<string, { noun: string; color?: string; count: number }>();
-      for (const { noun, color } of planned.objects) {
-        const name = `${color} ${noun}`;
-        kinds.set(name, { noun, color, count: (kinds.get(name)?.count ?? 0) + 1 });
+  it('asks for, plans and shows nothing that is held out, with captions or without', () => {
+    const stream = uniformStream('snapshots');
+    const snapshots = Array.from({ length: 2000 }, () =>
+      corpusExample(stream, { ...NOISE, stock: 0, sloppy: 0 }),
+    );
+    for (const { row, planned, scene } of [...examples, ...snapshots]) {
+      expect(isHeldOut(row), row.prompt).toBe(false);
+      for (const { objects } of [planned, scene]) {
+        const kinds = new Map<string, { noun: string; color?: string; count: number }>();
+        for (const { noun, color } of objects) {
+          const name = `${color} ${noun}`;
+          kinds.set(name, { noun, color, count: (kinds.get(name)?.count ?? 0) + 1 });
+        }
+        expect(heldOutOf([...kinds.values()]), row.prompt).toEqual([]);
       }
-      expect(heldOutOf([...kinds.values()]), row.prompt).toEqual([]);
     }
   });
 

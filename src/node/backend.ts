@@ -113,11 +113,13 @@ async function attempt(name: SelectedBackend['name'], folders: readonly string[]
         return await start('cpu', () => 'plain JavaScript on the CPU (slow: for tests and tiny models)');
       case 'wasm':
         // No wasm path is set: the package finds its binaries beside its own code, whatever the working directory.
-        await import('@tensorflow/tfjs-backend-wasm');
-        return await start(
-          'wasm',
-          () => `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`,
-        );
+        return await keepingErrorHandlers(async () => {
+          await import('@tensorflow/tfjs-backend-wasm');
+          return await start(
+            'wasm',
+            () => `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`,
+          );
+        });
       default:
         return await attemptNative(name, folders);
     }
@@ -125,6 +127,22 @@ async function attempt(name: SelectedBackend['name'], folders: readonly string[]
     if (cause instanceof BicotError) throw cause;
     return { kind: 'broken', reason: firstLine(cause), cause };
   }
+}
+
+/**
+ * Takes back the handlers of uncaught errors that the wasm binary's loader installs: they throw every error again
+ * from inside its one-line source, and Node then prints 50 kB of it before the message.
+ */
+async function keepingErrorHandlers<T>(action: () => Promise<T>): Promise<T> {
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = events.map((event) => new Set<unknown>(process.listeners(event as 'uncaughtException')));
+  const result = await action();
+  events.forEach((event, i) => {
+    for (const listener of process.listeners(event as 'uncaughtException')) {
+      if (!before[i]?.has(listener)) process.removeListener(event, listener);
+    }
+  });
+  return result;
 }
 
 async function attemptNative(name: Native, folders: readonly string[]): Promise<Attempt> {
