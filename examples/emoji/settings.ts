@@ -41,7 +41,7 @@ export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings 
     trainingPrompts: 1000,
     evaluationPrompts: 100,
     samplesPerPrompt: 4,
-    baseSampling: { semantic: { topP: 0.7 }, token: { topP: 0.7 } },
+    baseSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.2 } },
     trainSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.4 } },
     trainedSampling: { semantic: { temperature: 0.3 }, token: { temperature: 0.2 } },
     ...changes,
