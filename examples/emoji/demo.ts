@@ -6,18 +6,17 @@
  *     npm run demo -- --prompts geneval_and_t2i_data_final.json    # T2I-R1's own prompts
  *     npm run demo -- --shuffle-rewards             # the control: must learn nothing
  *
- * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, model.safetensors, config.json, result.json.
+ * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, before-after.png, model.safetensors, config.json, result.json.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { adamW, type Evaluation, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
+import { adamW, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
 import {
   appendJsonLine,
   type BackendName,
   encodePng,
-  imageGrid,
   readPromptFile,
   saveWeights,
   selectBackend,
@@ -28,6 +27,7 @@ import { keepDrawable } from './drawable.js';
 import { emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
 import { isHeldOut } from './holdout.js';
 import { loadEmojiModel } from './model.js';
+import { beforeAfterGrid, evaluationGrid } from './pictures.js';
 import { beforeAfterTable, clock, progressLine } from './progress.js';
 import { samplePrompts } from './prompts.js';
 import { demoSettings } from './settings.js';
@@ -69,8 +69,9 @@ const reward = emojiRewards(loadAtlas());
 const { prompts, kept, leftOut } = await trainingPrompts();
 const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
 
-rmSync(flags.out, { recursive: true, force: true });
 mkdirSync(flags.out, { recursive: true });
+// The other files are replaced whole; this one is appended to. Nothing else in the folder is touched.
+rmSync(join(flags.out, 'metrics.jsonl'), { force: true });
 const write = (name: string, content: Uint8Array | string) => writeFileAtomic(join(flags.out, name), content);
 await write(
   'config.json',
@@ -81,6 +82,7 @@ await write(
 // Once more at the sampling of the trained model: so much of a change is sampling alone.
 const before = await evaluation('before', settings.baseSampling);
 const beforeSame = await evaluation('before, sampled as after', settings.trainedSampling);
+await write('before.png', encodePng(evaluationGrid(before.result, 'before training: held-out prompts')));
 
 // 3. Train.
 const trained = flags['shuffle-rewards'] ? shuffledRewards(reward, seed) : reward;
@@ -127,16 +129,18 @@ if (!Number.isFinite(klToBase)) throw new Error(`The KL to the base is ${klToBas
 
 // 4. Evaluate again, on the same prompts with the same random numbers, and say how it went.
 const after = await evaluation('after', settings.trainedSampling);
+await write('after.png', encodePng(evaluationGrid(after.result, 'after training: held-out prompts')));
+await write('before-after.png', encodePng(beforeAfterGrid(before.result, after.result)));
 await saveWeights(join(flags.out, 'model.safetensors'), model.variables, { seed: String(seed) });
 const seconds = Math.round((performance.now() - started) / 100) / 10;
-const { judge: judgeBefore, judgeByTask: judgeByTaskBefore, ...rewardBefore } = before;
-const { judge: judgeAfter, judgeByTask: judgeByTaskAfter, ...rewardAfter } = after;
+const { judge: judgeBefore, judgeByTask: judgeByTaskBefore, ...rewardBefore } = before.scores;
+const { judge: judgeAfter, judgeByTask: judgeByTaskAfter, ...rewardAfter } = after.scores;
 const result = {
   before: rewardBefore,
   after: rewardAfter,
   heldOutJudge: {
     before: judgeBefore,
-    beforeSameSampling: beforeSame.judge,
+    beforeSameSampling: beforeSame.scores.judge,
     after: judgeAfter,
     byTask: { before: judgeByTaskBefore, after: judgeByTaskAfter },
   },
@@ -148,7 +152,7 @@ const result = {
   promptsLeftOut: leftOut,
 };
 await write('result.json', `${JSON.stringify(result, null, 2)}\n`);
-line.print(`\n${beforeAfterTable(before, after)}\n`);
+line.print(`\n${beforeAfterTable(before.scores, after.scores)}\n`);
 line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);
 model.dispose();
 
@@ -178,24 +182,9 @@ async function evaluation(name: string, sampling: typeof settings.baseSampling) 
     seed,
     onProgress: ({ prompts: done, total }) => line.update(`evaluating, ${name}: ${done}/${total} prompts`),
   });
-  if (!name.includes(' ')) await write(`${name}.png`, encodePng(pictureGrid(result, name)));
   const scores = emojiScores(result);
   line.print(
     `${name.padEnd(24)}  held-out judge ${scores.judge.toFixed(1)}  trained reward ${scores.overall.toFixed(1)}`,
   );
-  return scores;
-}
-
-/** The first sample of some prompts with prompt and plan; green where the judge accepts the picture. */
-function pictureGrid({ samples }: Evaluation<PromptRow>, title: string) {
-  const shown = samples.filter(({ sample }) => sample.index === 0).slice(0, 20);
-  return imageGrid(
-    shown.flatMap(({ sample, results }) => {
-      if (!sample.image) return [];
-      const accepted = results.judge?.kind === 'score' && results.judge.value === 1;
-      const frame = accepted ? ([46, 160, 67] as const) : ([207, 34, 46] as const);
-      return [{ image: sample.image, caption: [sample.prompt.prompt, `plan: ${sample.plan ?? ''}`], frame }];
-    }),
-    { columns: 5, scale: 3, title: `${title} training: held-out prompts` },
-  );
+  return { result, scores };
 }
