@@ -1,6 +1,7 @@
 import { BicotError } from '../errors.js';
 import type { RgbImage } from '../policy/policy.js';
 import { assertTokenRange, type TokenBatch, tokenRow } from '../policy/tokens.js';
+import { assertLength } from '../tensor/shape.js';
 import type { HostTensor } from './safetensors.js';
 
 /** A picture as a grid of patches, each the nearest entry of a codebook. */
@@ -73,6 +74,7 @@ const patchKey = (patch: Uint8Array): string => String.fromCharCode(...patch);
 /**
  * A codebook from its entries.
  * @param entries one `[patch, patch, 3]` RGB patch each
+ * @throws BicotError `value` if the patches don't tile the picture, `shape` naming an entry of another length
  */
 export function patchCodebook(grid: PatchGrid, entries: readonly Uint8Array[]): PatchCodebook {
   const { width, height, patch } = grid;
@@ -82,6 +84,9 @@ export function patchCodebook(grid: PatchGrid, entries: readonly Uint8Array[]): 
       `patchCodebook: patches of ${patch} pixels do not tile ${width}×${height}.`,
     );
   }
+  entries.forEach((entry, id) => {
+    assertLength(`patchCodebook: entry ${id}`, entry, patch * patch * 3, 'patch · patch · 3');
+  });
   const nearest = nearestEntry(entries);
   const columns = width / patch;
   const length = columns * (height / patch);
@@ -136,13 +141,14 @@ export function importPatchCodebook(
 ): PatchCodebook {
   const { codes } = tensors;
   const [width, height] = [Number(metadata.width), Number(metadata.height)];
-  if (codes?.dtype !== 'U8' || codes.shape.length !== 4 || !(width > 0) || !(height > 0)) {
+  const [size, patch, ...rest] = codes?.shape ?? [];
+  const fits = codes?.dtype === 'U8' && size !== undefined && patch !== undefined;
+  if (!fits || rest.join() !== `${patch},3` || !(width > 0) || !(height > 0)) {
     throw new BicotError(
       'safetensors',
       'This is no patch codebook: a U8 tensor "codes" of shape [size, patch, patch, 3] and the metadata width and height are needed.',
     );
   }
-  const [size, patch] = codes.shape as [number, number];
   const bytes = patch * patch * 3;
   const entries = Array.from({ length: size }, (_, id) =>
     (codes.data as Uint8Array).slice(id * bytes, (id + 1) * bytes),

@@ -92,6 +92,58 @@ describe('safetensors', () => {
     }
   });
 
+  describe('as the official reader, rejects a header', () => {
+    const file = (header: unknown, dataBytes = 8): Uint8Array => {
+      const json = new TextEncoder().encode(JSON.stringify(header));
+      const bytes = new Uint8Array(8 + json.length + dataBytes);
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+      bytes.set(json, 8);
+      return bytes;
+    };
+    const f32 = (begin: unknown, end: unknown, shape: unknown = [1]) => ({
+      dtype: 'F32',
+      shape,
+      data_offsets: [begin, end],
+    });
+    it.each<[string, unknown, RegExp]>([
+      ['that is null', null, /the header is null/],
+      ['that is a number', 12, /the header is a number/],
+      ['that is a list', [], /the header is a list/],
+      ['with an entry that is no object', { a: 3, b: f32(0, 8, [2]) }, /a is a number/],
+      ['with a negative size', { a: f32(0, 8, [-2, -1]) }, /a has the shape \[-2,-1\]/],
+      ['with half a size', { a: f32(0, 8, [0.5, 4]) }, /a has the shape \[0\.5,4\]/],
+      ['with a size that is a string', { a: f32(0, 8, ['2']) }, /a has the shape \["2"\]/],
+      ['with offsets that are strings', { a: f32('0', '8', [2]) }, /a has the offsets \["0","8"\]/],
+      ['with half an offset', { a: f32(0.5, 8.5, [2]) }, /a has the offsets \[0\.5,8\.5\]/],
+      ['with one offset', { a: { ...f32(0, 8, [2]), data_offsets: [0] } }, /a has the offsets \[0\]/],
+      [
+        'with a format that objects inherit',
+        { a: { ...f32(0, 8, [2]), dtype: 'valueOf' } },
+        /format "valueOf"/,
+      ],
+      ['with trailing bytes', { a: f32(0, 4) }, /4 bytes at the end belong to no tensor/],
+      ['with bytes but no tensors', {}, /8 bytes at the end belong to no tensor/],
+      ['with a gap before the first', { a: f32(4, 8) }, /a starts at byte 4.*expected 0/],
+      ['with an overlap', { a: f32(0, 4), b: f32(4, 8), c: f32(0, 4) }, /c starts at byte 0.*expected 4/],
+      ['with metadata that is a list', { __metadata__: ['x'], a: f32(0, 8, [2]) }, /__metadata__ is a list/],
+      [
+        'with a number as metadata',
+        { __metadata__: { n: 1 }, a: f32(0, 8, [2]) },
+        /__metadata__ n is a number/,
+      ],
+    ])('%s', (_, header, message) => {
+      expect(code(() => decodeSafetensors(file(header)))).toBe('safetensors');
+      expect(() => decodeSafetensors(file(header))).toThrow(message);
+    });
+
+    it('but not one whose tensors stand in another order, or are empty', () => {
+      const { tensors } = decodeSafetensors(file({ z: f32(4, 8), none: f32(4, 4, [0, 3]), a: f32(0, 4) }));
+      expect(Object.keys(tensors)).toEqual(['z', 'none', 'a']);
+      expect(tensors.none).toEqual({ dtype: 'F32', shape: [0, 3], data: new Float32Array(0) });
+      expect(decodeSafetensors(file({}, 0))).toEqual({ tensors: {}, metadata: {} });
+    });
+  });
+
   it('refuses data that does not fit its shape', () => {
     expect(() =>
       encodeSafetensors({ a: { dtype: 'F32', shape: [2, 2], data: new Float32Array(3) } }),
@@ -115,5 +167,26 @@ describe('weights', () => {
       /Of another shape: b \[1, 2\] instead of \[1\]/,
     );
     tf.dispose(variables);
+  });
+
+  it('are copies both ways, so that later changes stay apart', async () => {
+    await tf.setBackend('cpu'); // whose data() gives the tensor's own memory
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const exported = await exportWeights({ w });
+    (exported.w as HostTensor).data[0] = 9;
+    expect([...(await w.data())]).toEqual([1, 2]);
+    importWeights({ w }, exported);
+    (exported.w as HostTensor).data[0] = 5;
+    expect([...(await w.data())]).toEqual([9, 2]);
+    w.dispose();
+  });
+
+  it('of another number format are refused by name, and change nothing', async () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const whole: HostTensor = { dtype: 'I32', shape: [2], data: Int32Array.of(3, 4) };
+    expect(code(() => importWeights({ w }, { w: whole }))).toBe('safetensors');
+    expect(() => importWeights({ w }, { w: whole })).toThrow(/Not of the number format F32: w I32\./);
+    expect([...(await w.data())]).toEqual([1, 2]);
+    w.dispose();
   });
 });

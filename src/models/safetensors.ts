@@ -93,14 +93,97 @@ function readTensor(bytes: Uint8Array, dtype: string, shape: readonly number[]):
   }
 }
 
+/** Says that a file is damaged. */
+type Fail = (what: string, cause?: unknown) => never;
+
+/** One tensor of a header: its bytes are `[begin, end)` of the data. */
+interface Entry {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+const kindOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+
+/** A JSON object, and neither a list nor null. */
+function plainObject(value: unknown, what: string, fail: Fail): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  return fail(`${what} is ${kindOf(value)}; an object was expected`);
+}
+
+function parseHeader(json: Uint8Array, fail: Fail): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+  } catch (cause) {
+    fail('the header is not JSON', cause);
+  }
+  return plainObject(header, 'the header', fail);
+}
+
+function readMetadata(value: unknown, fail: Fail): Record<string, string> {
+  const metadata = plainObject(value ?? {}, '__metadata__', fail);
+  for (const [key, text] of Object.entries(metadata)) {
+    if (typeof text !== 'string') fail(`__metadata__ ${key} is ${kindOf(text)}; a string was expected`);
+  }
+  return metadata as Record<string, string>;
+}
+
+/** Whole numbers of at least 0 that a float64 holds exactly. */
+const areCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+function readEntry(name: string, value: unknown, fail: Fail): Entry {
+  const { dtype, shape, data_offsets: offsets } = plainObject(value, name, fail);
+  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
+    return fail(
+      `${name} has the number format ${JSON.stringify(dtype)}; ${Object.keys(BYTES).join(', ')} can be read`,
+    );
+  }
+  if (!areCounts(shape) || !Number.isSafeInteger(sizeOf(shape))) {
+    return fail(`${name} has the shape ${JSON.stringify(shape)}; whole numbers of at least 0 were expected`);
+  }
+  if (!areCounts(offsets) || offsets.length !== 2) {
+    return fail(
+      `${name} has the offsets ${JSON.stringify(offsets)}; two whole numbers of at least 0 were expected`,
+    );
+  }
+  const [begin, end] = offsets as [number, number];
+  return { name, dtype, shape, begin, end };
+}
+
+/** The tensors must lie side by side and fill the data exactly, so that nothing can hide between or behind them. */
+function checkTiling(entries: readonly Entry[], dataBytes: number, fail: Fail): void {
+  let next = 0;
+  for (const { name, dtype, shape, begin, end } of [...entries].sort(
+    (a, b) => a.begin - b.begin || a.end - b.end,
+  )) {
+    const needed = sizeOf(shape) * (BYTES[dtype] as number);
+    if (end > dataBytes) fail(`${name} lies at bytes ${begin}–${end}, but the data has ${dataBytes}`);
+    if (end - begin !== needed) {
+      fail(`${name} has ${end - begin} bytes, but [${shape.join(', ')}] of ${dtype} needs ${needed}`);
+    }
+    if (begin !== next) {
+      fail(`${name} starts at byte ${begin} of the data, but tensors lie side by side: expected ${next}`);
+    }
+    next = end;
+  }
+  if (next !== dataBytes) fail(`${dataBytes - next} bytes at the end belong to no tensor`);
+}
+
 /**
- * Reads the safetensors format; F16 and BF16 become float32.
+ * Reads the safetensors format; F16 and BF16 become float32. As strict as the official reader: tensors must fill
+ * the data without gaps, overlaps or trailing bytes, and metadata are strings.
  * @param bytes the whole file
  * @param source its name, for error messages
  * @throws BicotError `safetensors` if the bytes are truncated, corrupt, or hold another number format
  */
 export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors data'): Safetensors {
-  const fail = (what: string, cause?: unknown): never => {
+  const fail: Fail = (what, cause) => {
     throw new BicotError(
       'safetensors',
       `${source}: ${what}. The file is not safetensors, is truncated or was damaged; fetch or save it again.`,
@@ -113,33 +196,18 @@ export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors data'
   if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > bytes.length) {
     fail(`the header claims ${headerBytes} bytes, but the file has ${bytes.length}`);
   }
-  let header: Record<string, unknown> = {};
-  try {
-    header = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + headerBytes)),
-    ) as Record<string, unknown>;
-  } catch (cause) {
-    fail('the header is not JSON', cause);
-  }
-  const { __metadata__: metadata, ...entries } = header;
+  const { __metadata__, ...rest } = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
+  const metadata = readMetadata(__metadata__, fail);
+  const entries = Object.entries(rest).map(([name, entry]) => readEntry(name, entry, fail));
   const data = bytes.subarray(8 + headerBytes);
-  const tensors: Record<string, HostTensor> = {};
-  for (const [name, entry] of Object.entries(entries)) {
-    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    const width = BYTES[String(dtype)];
-    if (width === undefined)
-      fail(`${name} has the number format ${String(dtype)}; ${Object.keys(BYTES).join(', ')} can be read`);
-    const sizes = Array.isArray(shape) ? (shape as number[]) : fail(`${name} has no shape`);
-    const [begin, end] = Array.isArray(offsets) ? (offsets as number[]) : fail(`${name} has no offsets`);
-    if (!(begin !== undefined && end !== undefined && 0 <= begin && begin <= end && end <= data.length)) {
-      fail(`${name} lies at bytes ${begin}–${end}, but the data has ${data.length}`);
-    }
-    if ((end as number) - (begin as number) !== sizeOf(sizes) * (width as number)) {
-      fail(
-        `${name} has ${(end as number) - (begin as number)} bytes, but [${sizes.join(', ')}] of ${String(dtype)} needs ${sizeOf(sizes) * (width as number)}`,
-      );
-    }
-    tensors[name] = readTensor(data.subarray(begin, end), String(dtype), sizes);
-  }
-  return { tensors, metadata: (metadata ?? {}) as Record<string, string> };
+  checkTiling(entries, data.length, fail);
+  return {
+    tensors: Object.fromEntries(
+      entries.map(({ name, dtype, shape, begin, end }) => [
+        name,
+        readTensor(data.subarray(begin, end), dtype, shape),
+      ]),
+    ),
+    metadata,
+  };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '../policy/policy.js';
 import { tokenBatch } from '../policy/tokens.js';
 import { uniformInteger, uniformStream } from '../tensor/noise.js';
-import { fitPatchCodebook, importPatchCodebook } from './patch-codebook.js';
+import { fitPatchCodebook, importPatchCodebook, patchCodebook } from './patch-codebook.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import { wordTokenizer } from './word-tokenizer.js';
 
@@ -58,6 +58,15 @@ describe('patch codebook', () => {
     await expect(book.decode(tokenBatch([[0, 1, 2, 9]]))).rejects.toThrow(/token id 9/);
     await expect(book.decode(tokenBatch([[0, 1]]))).rejects.toThrow(/row 0 has 2 tokens; a picture has 4/);
     expect(() => importPatchCodebook({}, {})).toThrow(/This is no patch codebook/);
+    const { tensors, metadata } = book.export();
+    const codes = { dtype: 'U8', shape: [4, 2, 1, 6], data: tensors.codes?.data as Uint8Array } as const;
+    expect(() => importPatchCodebook({ codes }, metadata)).toThrow(/This is no patch codebook/);
+  });
+
+  it('refuses entries of another size', () => {
+    const entries = [new Uint8Array(12), new Uint8Array(11)];
+    expect(() => patchCodebook(GRID, entries)).toThrow(expect.objectContaining({ code: 'shape' }));
+    expect(() => patchCodebook(GRID, entries)).toThrow(/entry 1 has 11 elements but 12/);
   });
 });
 

@@ -7,38 +7,44 @@ import type { HostTensor } from './safetensors.js';
 export async function exportWeights(variables: NamedVariables): Promise<Record<string, HostTensor>> {
   const tensors: Record<string, HostTensor> = {};
   for (const [name, variable] of Object.entries(variables)) {
-    const data = (await variable.data()) as Float32Array;
+    // Copied: the cpu backend hands out the variable's own memory.
+    const data = Float32Array.from(await variable.data());
     tensors[name] = { dtype: 'F32', shape: variable.shape, data };
   }
   return tensors;
 }
 
 /**
- * Assigns host tensors to variables by name. Nothing is assigned unless everything fits.
+ * Assigns copies of host tensors to variables by name. Nothing is assigned unless everything fits.
+ * @param tensors of dtype F32, as `exportWeights` and `decodeSafetensors` give them (which widens F16 and BF16)
  * @param what where the tensors come from, for error messages
- * @throws BicotError `safetensors` naming what is missing, left over or of another shape
+ * @throws BicotError `safetensors` naming what is missing, left over, of another shape or another number format
  */
 export function importWeights(
   variables: NamedVariables,
   tensors: Readonly<Record<string, HostTensor>>,
   what = 'weights',
 ): void {
-  const missing = Object.keys(variables).filter((name) => !(name in tensors));
-  const extra = Object.keys(tensors).filter((name) => !(name in variables));
+  const missing = Object.keys(variables).filter((name) => !Object.hasOwn(tensors, name));
+  const extra = Object.keys(tensors).filter((name) => !Object.hasOwn(variables, name));
   const misshapen = Object.entries(variables)
-    .filter(([name, v]) => name in tensors && tensors[name]?.shape.join() !== v.shape.join())
+    .filter(([name, v]) => Object.hasOwn(tensors, name) && tensors[name]?.shape.join() !== v.shape.join())
     .map(([name, v]) => `${name} [${tensors[name]?.shape.join(', ')}] instead of [${v.shape.join(', ')}]`);
-  if (missing.length + extra.length + misshapen.length > 0) {
+  const foreign = Object.keys(variables)
+    .filter((name) => Object.hasOwn(tensors, name) && tensors[name]?.dtype !== 'F32')
+    .map((name) => `${name} ${tensors[name]?.dtype}`);
+  if (missing.length + extra.length + misshapen.length + foreign.length > 0) {
     const list = (label: string, names: string[]) =>
       names.length > 0 ? ` ${label}: ${names.join(', ')}.` : '';
     throw new BicotError(
       'safetensors',
-      `${what} do not fit this model.${list('Missing', missing)}${list('Left over', extra)}${list('Of another shape', misshapen)} Check that the configuration is the one the weights were saved with.`,
+      `${what} do not fit this model.${list('Missing', missing)}${list('Left over', extra)}${list('Of another shape', misshapen)}${list('Not of the number format F32', foreign)} Check that the configuration is the one the weights were saved with.`,
     );
   }
   for (const [name, variable] of Object.entries(variables)) {
     const { data, shape } = tensors[name] as HostTensor;
-    const value = tf.tensor(data as Float32Array, [...shape], 'float32');
+    // Copied: on the cpu backend the caller's array would become the weights.
+    const value = tf.tensor(Float32Array.from(data), [...shape], 'float32');
     variable.assign(value);
     value.dispose();
   }
