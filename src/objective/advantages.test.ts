@@ -71,6 +71,29 @@ describe('groupAdvantages', () => {
     expect(result.zeroVarianceFraction).toBe(0.5);
   });
 
+  it('gives 0 and not 0/0 to what has no spread, also without an epsilon', () => {
+    for (const scale of ['group', 'batch', 'none'] as const) {
+      const flat = groupAdvantages([5, 5, 5, 5], { groupSize: 2, scale, epsilon: 0 });
+      expect([...flat.advantages]).toEqual([0, 0, 0, 0]);
+    }
+    const { advantages } = groupAdvantages([5, 5, 1, 3], { groupSize: 2, epsilon: 0 });
+    expect(advantages).toBeAllclose([0, 0, -Math.SQRT1_2, Math.SQRT1_2]);
+    // 0.1 + 0.2 is not 0.3 in float64: rounding must not become an opinion.
+    expect([...groupAdvantages([0.1 + 0.2, 0.3], { groupSize: 2, epsilon: 0 }).advantages]).toEqual([0, 0]);
+  });
+
+  it('refuses options that make no sense, with words', () => {
+    const scale = 'std' as 'group';
+    expect(codeOf([1, 2], { groupSize: 2, scale })).toBe('value');
+    expect(() => groupAdvantages([1, 2], { groupSize: 2, scale })).toThrow(
+      /scale is "std"; use 'group', 'batch' or 'none'/,
+    );
+    for (const epsilon of [-1e-4, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(codeOf([1, 2], { groupSize: 2, epsilon })).toBe('value');
+      expect(() => normalizeWithinGroups([1, 2], 2, epsilon)).toThrow(/epsilon is .*finite and not negative/);
+    }
+  });
+
   it('refuses what cannot be compared', () => {
     expect(codeOf([1, 2], { groupSize: 1 })).toBe('group-size');
     expect(codeOf([1, 2, 3], { groupSize: 2 })).toBe('shape');
@@ -85,5 +108,7 @@ describe('normalizeWithinGroups', () => {
     expect(scores.slice(0, 2)).toBeAllclose([-Math.SQRT1_2, Math.SQRT1_2]);
     expect(scores[2]).toBeNaN();
     expect(normalizeWithinGroups([5, 5, 5], 3)).toBeAllclose([0, 0, 0]);
+    expect([...normalizeWithinGroups([5, 5, Number.NaN], 3, 0)]).toEqual([0, 0, Number.NaN]);
+    expect([...normalizeWithinGroups([5, Number.NaN, Number.NaN], 3, 0)].slice(0, 1)).toEqual([0]);
   });
 });

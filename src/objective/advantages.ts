@@ -1,3 +1,4 @@
+import { BicotError } from '../errors.js';
 import { assertNoInfinity, countGroups, nanMoments } from './statistics.js';
 
 /** What the deviation from the group's mean is divided by: the group's spread, the batch's, or nothing (Dr. GRPO). */
@@ -9,7 +10,7 @@ export interface AdvantageOptions {
   readonly groupSize: number;
   /** Default `group`. */
   readonly scale?: AdvantageScale;
-  /** Added to the spread. Default 1e-4 (TRL, T2I-R1). */
+  /** Added to the spread: finite, not negative. Default 1e-4 (TRL, T2I-R1). */
   readonly epsilon?: number;
 }
 
@@ -30,17 +31,55 @@ export const DEFAULT_EPSILON = 1e-4;
 const ZERO_SPREAD = 1e-8;
 
 /**
+ * `deviation / divisor`, and 0 where there is no spread to divide by: with an epsilon of 0 a flat group would
+ * give 0/0, or blow rounding errors up to whole standard deviations. NaN stays NaN.
+ */
+export function standardScore(deviation: number, divisor: number): number {
+  return divisor <= ZERO_SPREAD && !Number.isNaN(deviation) ? 0 : deviation / divisor;
+}
+
+/**
+ * Throws unless a scale is one of the three.
+ * @throws BicotError `value`
+ */
+export function checkScale(what: string, scale: AdvantageScale): void {
+  if (!['group', 'batch', 'none'].includes(scale)) {
+    throw new BicotError(
+      'value',
+      `${what}: scale is ${JSON.stringify(scale)}; use 'group', 'batch' or 'none'.`,
+    );
+  }
+}
+
+/**
+ * Throws unless what is added to a spread is finite and not negative.
+ * @throws BicotError `value`
+ */
+export function checkEpsilon(what: string, epsilon: number): void {
+  if (!(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
+    throw new BicotError(
+      'value',
+      `${what}: epsilon is ${epsilon}, but must be finite and not negative; ${DEFAULT_EPSILON} is usual.`,
+    );
+  }
+}
+
+/**
  * How much better each sample is than the samples of the same prompt, in standard deviations (GRPO,
  * arXiv 2402.03300, §4.1.2; std is Bessel-corrected as in TRL and T2I-R1):
  *
  *     A_i = (r_i − mean_group r) / (σ + ε)
  *
- * On the host in float64. Samples that could not be scored (NaN) get 0 and are left out of the statistics.
+ * On the host in float64. Samples that could not be scored (NaN) get 0 and are left out of the statistics; a
+ * group without spread gets 0, whatever the epsilon.
  * @param rewards `[N]`, N = B·G; NaN where a sample could not be scored
- * @throws BicotError `group-size` (below 2), `shape` (N is not a multiple of G), `non-finite` (an infinite reward)
+ * @throws BicotError `group-size` (below 2), `shape` (N is not a multiple of G), `non-finite` (an infinite reward),
+ * `value` (a scale or epsilon that makes no sense)
  */
 export function groupAdvantages(rewards: ArrayLike<number>, options: AdvantageOptions): GroupAdvantages {
   const { groupSize, scale = 'group', epsilon = DEFAULT_EPSILON } = options;
+  checkScale('groupAdvantages', scale);
+  checkEpsilon('groupAdvantages', epsilon);
   const groups = countGroups('groupAdvantages', rewards.length, groupSize);
   assertNoInfinity('groupAdvantages: rewards', rewards);
 
@@ -56,23 +95,25 @@ export function groupAdvantages(rewards: ArrayLike<number>, options: AdvantageOp
     const divisor = scale === 'none' ? 1 : (scale === 'batch' ? batchStd : std) + epsilon;
     for (let i = start; i < start + groupSize; i++) {
       const reward = rewards[i] as number;
-      advantages[i] = Number.isNaN(reward) ? 0 : (reward - mean) / divisor;
+      advantages[i] = Number.isNaN(reward) ? 0 : standardScore(reward - mean, divisor);
     }
   }
   return { advantages, groupStd, zeroVarianceFraction: groups === 0 ? 0 : flat / groups };
 }
 
 /**
- * Standard scores within each group, `(x − mean) / (σ + ε)`; NaN stays NaN.
+ * Standard scores within each group, `(x − mean) / (σ + ε)`; 0 without spread; NaN stays NaN.
  * @param values `[N]`, NaN where there is no value
+ * @param epsilon finite, not negative. Default 1e-4
  * @returns `[N]`
- * @throws BicotError `group-size`, `shape`, `non-finite`, as `groupAdvantages`
+ * @throws BicotError `group-size`, `shape`, `non-finite`, `value`, as `groupAdvantages`
  */
 export function normalizeWithinGroups(
   values: ArrayLike<number>,
   groupSize: number,
   epsilon: number = DEFAULT_EPSILON,
 ): Float64Array {
+  checkEpsilon('normalizeWithinGroups', epsilon);
   const groups = countGroups('normalizeWithinGroups', values.length, groupSize);
   assertNoInfinity('normalizeWithinGroups: values', values);
   const scores = new Float64Array(values.length);
@@ -80,7 +121,7 @@ export function normalizeWithinGroups(
     const start = group * groupSize;
     const { mean, std } = nanMoments(values, start, start + groupSize);
     for (let i = start; i < start + groupSize; i++) {
-      scores[i] = ((values[i] as number) - mean) / (std + epsilon);
+      scores[i] = standardScore((values[i] as number) - mean, std + epsilon);
     }
   }
   return scores;

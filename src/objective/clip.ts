@@ -9,7 +9,11 @@ export interface ClipRange {
   readonly low: number;
   /** ε above 1. */
   readonly high: number;
-  /** Caps the ratio of the unclipped term, which nothing else bounds when the advantage is negative (TRL's `delta`, INTELLECT-2's two-sided clip; dual clip). Above `1 + high`. */
+  /**
+   * Caps the ratio of the unclipped term, which nothing else bounds when the advantage is negative (TRL's `delta`,
+   * INTELLECT-2's two-sided clip; dual clip). Above 0, and usually above `1 + high`: with a lower one, tokens of
+   * positive advantage stop pulling at `delta` already, and those of negative advantage at `1 + high`.
+   */
   readonly delta?: number;
 }
 

@@ -61,6 +61,34 @@ describe('combineRewards', () => {
     expect(combineRewards(table(rows), options).total).toBeAllclose([300, 101, 202, 3]);
   });
 
+  it('gives 0 and not 0/0 under normalize-then-sum without an epsilon', () => {
+    const options = { groupSize: 2, aggregation: 'normalize-then-sum', epsilon: 0 } as const;
+    const flat = combineRewards(table([[5], [5], [5], [5]]), options);
+    expect([...flat.advantages]).toEqual([0, 0, 0, 0]);
+    // One reward is flat in one group; the other decides there.
+    const mixed = combineRewards(
+      table([
+        [5, 1],
+        [5, 3],
+        [2, 4],
+        [0, 4],
+      ]),
+      options,
+    );
+    const size = Math.sqrt(3) / 2; // four scores of ±1/√2, whose deviation is √(4 · ½ / 3)
+    expect(mixed.advantages).toBeAllclose([-size, size, size, -size]);
+  });
+
+  it('refuses a scale that normalize-then-sum would ignore', () => {
+    const options = { groupSize: 2, aggregation: 'normalize-then-sum' } as const;
+    const good = table([[1], [2]]);
+    for (const scale of ['batch', 'none'] as const) {
+      expect(codeOf(() => combineRewards(good, { ...options, scale }))).toBe('value');
+      expect(() => combineRewards(good, { ...options, scale })).toThrow(/'normalize-then-sum'.*scale/);
+    }
+    expect(codeOf(() => combineRewards(good, { ...options, scale: 'group' }))).toBe('no error');
+  });
+
   it('makes abstention neither help nor hurt', () => {
     // The second reward is silent on sample 1; its mean over the group's others is 0.6.
     const rows = [

@@ -2,10 +2,13 @@ import { BicotError } from '../errors.js';
 import { assertFinite, assertLength } from '../tensor/shape.js';
 import {
   type AdvantageScale,
+  checkEpsilon,
+  checkScale,
   DEFAULT_EPSILON,
   type GroupAdvantages,
   groupAdvantages,
   normalizeWithinGroups,
+  standardScore,
 } from './advantages.js';
 import { assertNoInfinity, countGroups, nanMoments } from './statistics.js';
 
@@ -46,7 +49,7 @@ export interface TotalOptions {
 export interface CombineOptions extends TotalOptions {
   /** Default `sum-then-normalize`. */
   readonly aggregation?: RewardAggregation;
-  /** Default `group`. `normalize-then-sum` always scales by the batch, and ignores it. */
+  /** Default `group`, the only one for `normalize-then-sum`, which has its own: groups first, then the batch. */
   readonly scale?: AdvantageScale;
   /** Added to every spread. Default 1e-4. */
   readonly epsilon?: number;
@@ -168,20 +171,29 @@ function sumOfScores(
  *     normalize-then-sum:  z_ik = (R_ik − mean_group R_k) / (σ_group,k + ε);  r_i = Σ_k w_k z_ik;
  *                          A_i = (r_i − mean_batch r) / (σ_batch + ε)
  *
- * @throws BicotError `shape` (table, weights or groups don't fit), `group-size`, `non-finite`, `reward` (no reward)
+ * @throws BicotError `shape` (table, weights or groups don't fit), `group-size`, `non-finite`, `reward` (no reward),
+ * `value` (a scale or epsilon that makes no sense, or a scale other than `group` with `normalize-then-sum`)
  */
 export function combineRewards(table: RewardTable, options: CombineOptions): CombinedRewards {
   const { groupSize, scale = 'group', abstention = 'neutral', epsilon = DEFAULT_EPSILON } = options;
+  checkScale('combineRewards', scale);
+  checkEpsilon('combineRewards', epsilon);
   const checked = check('combineRewards', table, options);
   const total = totalOf(checked, groupSize, abstention);
   if ((options.aggregation ?? 'sum-then-normalize') === 'sum-then-normalize') {
     return { total, ...groupAdvantages(total, { groupSize, scale, epsilon }) };
   }
+  if (scale !== 'group') {
+    throw new BicotError(
+      'value',
+      `combineRewards: 'normalize-then-sum' standardises within groups and then over the batch, so the scale '${scale}' would do nothing. Leave scale at 'group', or use 'sum-then-normalize'.`,
+    );
+  }
   const sums = sumOfScores(checked, groupSize, epsilon, abstention);
   const { groupStd, zeroVarianceFraction } = groupAdvantages(sums, { groupSize, epsilon });
   const batch = nanMoments(sums);
   const advantages = Float32Array.from(sums, (sum) =>
-    Number.isNaN(sum) ? 0 : (sum - batch.mean) / (batch.std + epsilon),
+    Number.isNaN(sum) ? 0 : standardScore(sum - batch.mean, batch.std + epsilon),
   );
   return { total, advantages, groupStd, zeroVarianceFraction };
 }

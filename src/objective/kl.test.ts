@@ -36,6 +36,6 @@ describeOnBackends('klEstimate', () => {
     const b = tf.tensor2d(ref);
     await expectNoLeak(() => klEstimate('k3', a, b).dispose());
     expect(() => klEstimate('k3', a, tf.tensor1d([1]))).toThrow(/referenceLogProbs has shape \[1\]/);
-    expect(() => klEstimate('k4' as KlKind, a, b)).toThrow(/unknown kind 'k4'/);
+    expect(() => klEstimate('k4' as KlKind, a, b)).toThrow(/kind is "k4"; use 'k1', 'k2' or 'k3'/);
   });
 });

@@ -6,6 +6,19 @@ import { assertShape } from '../tensor/shape.js';
 export type KlKind = 'k1' | 'k2' | 'k3';
 
 /**
+ * Throws unless the estimator is one of the three.
+ * @throws BicotError `value`
+ */
+export function checkKlKind(what: string, kind: KlKind): void {
+  if (!['k1', 'k2', 'k3'].includes(kind)) {
+    throw new BicotError(
+      'value',
+      `${what} is ${JSON.stringify(kind)}; use 'k1', 'k2' or 'k3' (the default of every preset).`,
+    );
+  }
+}
+
+/**
  * An estimate of KL(policy ‖ reference) for each token, from tokens sampled from the policy
  * (J. Schulman, "Approximating KL Divergence", http://joschu.net/blog/kl-approx.html). With Δ = ref − lp:
  *
@@ -20,6 +33,7 @@ export type KlKind = 'k1' | 'k2' | 'k3';
  * @throws BicotError `shape`; `value` for an unknown kind
  */
 export function klEstimate(kind: KlKind, logProbs: tf.Tensor, referenceLogProbs: tf.Tensor): tf.Tensor {
+  checkKlKind('klEstimate: kind', kind);
   assertShape('klEstimate: referenceLogProbs', referenceLogProbs, logProbs.shape, 'the shape of logProbs');
   return tf.tidy(() => {
     switch (kind) {
@@ -31,11 +45,6 @@ export function klEstimate(kind: KlKind, logProbs: tf.Tensor, referenceLogProbs:
         const delta = tf.sub(referenceLogProbs, logProbs);
         return tf.sub(tf.sub(tf.exp(delta), delta), 1);
       }
-      default:
-        throw new BicotError(
-          'value',
-          `klEstimate: unknown kind '${String(kind)}'; use 'k1', 'k2' or 'k3' (the default of every preset).`,
-        );
     }
   });
 }

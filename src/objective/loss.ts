@@ -3,7 +3,7 @@ import { BicotError } from '../errors.js';
 import { stopGradient } from '../tensor/gradients.js';
 import { assertShape } from '../tensor/shape.js';
 import { type ClipRange, checkClipRange } from './clip.js';
-import { type KlKind, klEstimate } from './kl.js';
+import { checkKlKind, type KlKind, klEstimate } from './kl.js';
 import { zeroWhereUnweighted } from './unweighted.js';
 import type { Normalizer } from './weights.js';
 
@@ -53,7 +53,7 @@ export interface LossLevel {
  * without δ, `min(r, δ)` is r; without a clip, the first term is −r·A; with β = 0 no KL is computed. Entries of
  * weight 0 contribute exactly 0 to the value and the gradient, whatever their log-probs (−∞ and NaN included).
  * @returns scalar; the caller disposes it
- * @throws BicotError `shape`; `value` if `klWeight > 0` without `referenceLogProbs`, or for a bad clip or weight
+ * @throws BicotError `shape`; `value` if `klWeight > 0` without `referenceLogProbs`, or for a bad clip, weight or estimator
  */
 export function levelLoss(input: LevelLossInput, objective: LossObjective): tf.Scalar {
   checkInput(input);
@@ -107,14 +107,15 @@ function surrogate(ratio: tf.Tensor, advantages: tf.Tensor, clip: ClipRange | nu
 }
 
 /**
- * Throws unless the clip and the KL weight make sense.
+ * Throws unless the clip, the KL weight and its estimator make sense.
  * @throws BicotError `value`
  */
-export function checkLossObjective(what: string, { clip, klWeight }: LossObjective): void {
+export function checkLossObjective(what: string, { clip, klWeight, klEstimator }: LossObjective): void {
   checkClipRange(what, clip);
   if (!(klWeight >= 0 && klWeight < Number.POSITIVE_INFINITY)) {
     throw new BicotError('value', `${what}: klWeight is ${klWeight}, but must be finite and not negative.`);
   }
+  checkKlKind(`${what}: klEstimator`, klEstimator);
 }
 
 function checkInput(input: LevelLossInput): void {

@@ -1,12 +1,12 @@
 import { BicotError } from '../errors.js';
-import type { AdvantageScale } from './advantages.js';
+import { type AdvantageScale, checkEpsilon, checkScale } from './advantages.js';
 import { checkLossObjective, type LevelObjective } from './loss.js';
 import { checkNormalizer, checkWeight } from './weights.js';
 
 /** How rewards become advantages. How several rewards become one is the ensemble's business. */
 export interface AdvantageObjective {
   readonly scale: AdvantageScale;
-  /** Added to every spread. */
+  /** Added to every spread: finite, not negative. */
   readonly epsilon: number;
 }
 
@@ -25,7 +25,7 @@ export interface Objective {
 
 /**
  * The objective of one level: the common one with the level's own settings over it.
- * @throws BicotError `value` if a setting makes no sense
+ * @throws BicotError `value` if a setting of the level, or of the advantages that all levels share, makes no sense
  */
 export function levelObjective(objective: Objective, name: string): LevelObjective {
   const own = objective.levels && Object.hasOwn(objective.levels, name) ? objective.levels[name] : undefined;
@@ -33,6 +33,8 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
   const settings = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
   const level: LevelObjective = { ...objective.level, ...Object.fromEntries(settings) };
   const what = `objective '${objective.name}', level '${name}'`;
+  checkScale(what, objective.advantages.scale);
+  checkEpsilon(what, objective.advantages.epsilon);
   checkWeight(what, level.weight);
   checkNormalizer(what, level.normalizer);
   checkLossObjective(what, level);

@@ -117,6 +117,13 @@ describe('presets', () => {
     expect(codeOf(() => grpo({ weight: -1 }))).toBe('value');
     expect(codeOf(() => grpo({ klWeight: Number.NaN }))).toBe('value');
     expect(codeOf(() => grpo({ levels: { token: { clip: { low: 2, high: 0.2 } } } }))).toBe('value');
+    expect(codeOf(() => grpo({ scale: 'std' as 'group' }))).toBe('value');
+    expect(codeOf(() => grpo({ epsilon: -1 }))).toBe('value');
+    expect(codeOf(() => grpo({ klEstimator: 'k4' as 'k3' }))).toBe('value');
+    expect(codeOf(() => grpo({ levels: { token: { klEstimator: 'k4' as 'k3' } } }))).toBe('value');
+    const handMade = { ...grpo(), advantages: { scale: 'group', epsilon: Number.NaN } } as const;
+    expect(() => levelObjective(handMade, 'token')).toThrow(/objective 'grpo'.*epsilon is NaN/);
+    expect(() => grpo({ klEstimator: 'k4' as 'k3' })).toThrow(/klEstimator is "k4"; use 'k1', 'k2' or 'k3'/);
     expect(codeOf(() => t2iR1({ normalizer: 'sequence-mean' }))).toBe('value');
     expect(codeOf(() => t2iR1({ normalizer: 'sequence-mean', joint: false }))).toBe('no error');
   });
