@@ -174,6 +174,56 @@ describe('rewardEnsemble', () => {
     );
   });
 
+  it.each([
+    new TypeError('image is undefined'),
+    new ReferenceError('scroe is not defined'),
+    new RangeError('Invalid array length'),
+  ])('lets a programming error through, naming the member: %s', async (cause) => {
+    const broken: RewardFunction<string> = async () => {
+      throw cause;
+    };
+    const expected = { code: 'reward', cause, message: expect.stringContaining(`"broken" threw ${cause}`) };
+    const members = { good: says(1, 1), broken };
+    await expect(rewardEnsemble(members)(makeSamples(1, 2))).rejects.toMatchObject(expected);
+    const inner = rewardEnsemble(members);
+    await expect(rewardEnsemble({ inner })(makeSamples(1, 2))).rejects.toMatchObject({
+      message: expect.stringMatching(/"inner".*"broken"/),
+    });
+  });
+
+  it("lets a member's BicotError through with its code, naming the member", async () => {
+    const cause = new BicotError('prompt-row', 'the row names no place');
+    const broken: RewardFunction<string> = async () => {
+      throw cause;
+    };
+    await expect(rewardEnsemble({ broken })(makeSamples())).rejects.toMatchObject({
+      code: 'prompt-row',
+      message: 'reward "broken": the row names no place',
+      cause,
+    });
+  });
+
+  it.each([
+    'fetch failed',
+    'Failed to fetch',
+    'NetworkError when attempting to fetch resource.',
+    'Load failed',
+  ])('counts a network that is down as a failure, though fetch calls it a TypeError: %s', async (message) => {
+    const remote: RewardFunction<string> = async () => {
+      throw new TypeError(message);
+    };
+    expect(await rewardEnsemble({ remote })(makeSamples(1, 1))).toEqual([failure(`remote: ${message}`)]);
+  });
+
+  it('refuses a nested ensemble with monitors, whose opinion would be lost', () => {
+    const inner = rewardEnsemble({ a: says(1), judge: { reward: says(1), monitor: true } });
+    for (const monitor of [false, true]) {
+      const members = { a: says(1), inner: { reward: inner, monitor } };
+      expect(() => rewardEnsemble(members)).toThrow(expect.objectContaining({ code: 'reward' }));
+      expect(() => rewardEnsemble(members)).toThrow(/"inner".*monitors judge/);
+    }
+  });
+
   it('refuses members that cannot work', () => {
     const reward = says(1);
     expect(() => rewardEnsemble({})).toThrow(expect.objectContaining({ code: 'reward' }));

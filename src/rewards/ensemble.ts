@@ -65,7 +65,8 @@ export interface RewardEnsemble<P = unknown> {
   /**
    * Runs every member on the batch.
    * @throws BicotError `group-size` for samples that do not form equal groups side by side; `reward` naming the
-   *   member for a wrong number of results or a non-finite score
+   *   member for a wrong number of results, a non-finite score or a bug in it (TypeError, ReferenceError,
+   *   RangeError); and any BicotError of a member, with its name
    */
   evaluate(samples: readonly Sample<P>[]): Promise<EnsembleResult>;
 }
@@ -86,6 +87,13 @@ function readMember<P>(name: string, member: EnsembleMember<P> | RewardFunction<
       'reward',
       `member "${name}" is an ensemble with aggregation "${reward.aggregation}", but a nested ensemble hands on ` +
         'its weighted sum; expected "sum-then-normalize". Set the aggregation of the outermost ensemble.',
+    );
+  }
+  if (isRewardEnsemble(reward) && reward.monitors.length > 0) {
+    throw new BicotError(
+      'reward',
+      `member "${name}" is an ensemble with the monitors ${reward.monitors.join(', ')}, but a nested ensemble hands ` +
+        'on its weighted sum only, so nobody would see them. Make them monitors of the outermost ensemble.',
     );
   }
   if (!Number.isFinite(weight)) {
@@ -153,9 +161,11 @@ function asResults({ total, table, failures }: EnsembleResult): RewardResult[] {
  * Joins rewards into one. All members see every batch and run concurrently.
  *
  * A failure never becomes a score: a sample that a trained member failed on has no total. A member that throws
- * fails for all samples of the batch. A monitor's opinion never reaches the total.
+ * fails for all samples of the batch, unless what it throws shows a bug (see `evaluate`), which ends the run. A
+ * monitor's opinion never reaches the total.
  * @param members by name; a bare function has weight 1
- * @throws BicotError `reward` if no member is trained, a weight is not finite, or a member has no function
+ * @throws BicotError `reward` if no member is trained, a weight is not finite, a member has no function, or a nested
+ *   ensemble has monitors or an aggregation of its own
  */
 export function rewardEnsemble<P = unknown>(
   members: Readonly<Record<string, EnsembleMember<P> | RewardFunction<P>>>,

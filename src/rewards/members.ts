@@ -19,9 +19,30 @@ export interface RewardFailure {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** A broken promise of the reward contract is a bug to be shown; a network that is down is a failure to be counted. */
-const mustSurface = (error: unknown): boolean =>
-  isBicotError(error, 'reward') || isBicotError(error, 'aborted');
+/** What a mistake in a reward's own code throws. By name, as an error of another realm is of another class. */
+const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError'];
+
+/** fetch calls a network that is down a TypeError; the words are those of Node, Chrome, Firefox and Safari. */
+const NETWORK_DOWN = /^(fetch failed|terminated|Failed to fetch|network error|NetworkError|Load failed)/i;
+
+/**
+ * A bug, or a broken promise of the reward contract, is to be shown before a whole run is wasted on it; a network
+ * that is down is a failure to be counted.
+ * @returns the error to throw, naming the member; nothing for a failure
+ */
+function bugOf(name: string, error: unknown): BicotError | undefined {
+  if (isBicotError(error)) {
+    return new BicotError(error.code, `reward "${name}": ${error.message}`, { cause: error });
+  }
+  if (!(error instanceof Error) || !PROGRAMMING_ERRORS.includes(error.name)) return undefined;
+  if (error.name === 'TypeError' && NETWORK_DOWN.test(error.message)) return undefined;
+  return new BicotError(
+    'reward',
+    `reward "${name}" threw ${error.name}: ${error.message}. That is a mistake in the reward's code: correct it ` +
+      '(the cause has the stack), or catch the error and return failure(reason) for the samples it concerns.',
+    { cause: error },
+  );
+}
 
 function checkResults(results: readonly RewardResult[], name: string, expected: number): void {
   if (!Array.isArray(results) || results.length !== expected) {
@@ -45,9 +66,11 @@ function checkResults(results: readonly RewardResult[], name: string, expected: 
 }
 
 /**
- * Calls one reward. If it throws, all its samples are failures with the error's message.
- * @throws BicotError `reward` naming the member (and sample) for a wrong number of results, a non-finite score
- *   or something that is no result; these and `aborted` pass through from nested ensembles too
+ * Calls one reward. If it throws what is no bug, all its samples are failures with the error's message.
+ * @throws BicotError naming the member, with the cause: whatever `BicotError` it throws, with the same code (so
+ *   nested ensembles pass theirs on); `reward` for a TypeError, ReferenceError or RangeError, except those by which
+ *   fetch reports a network that is down; `reward` for a wrong number of results, a non-finite score or something
+ *   that is no result
  */
 export async function runMember<P>(
   name: string,
@@ -59,7 +82,8 @@ export async function runMember<P>(
   try {
     results = await reward(samples);
   } catch (error) {
-    if (mustSurface(error)) throw error;
+    const bug = bugOf(name, error);
+    if (bug) throw bug;
     results = samples.map(() => failure(reasonOf(error)));
   }
   checkResults(results, name, samples.length);

@@ -15,9 +15,15 @@ export interface MemberMetrics {
   readonly abstained: number;
   /** Samples that it could not score. */
   readonly failed: number;
+  /** Why, for the first of them; absent if there is none. */
+  readonly failureReason?: string;
 }
 
-/** One level in one training step; means are over valid tokens, each row counted once per sample that has it. */
+/**
+ * One level in one training step; means are over valid tokens. What compares policies counts a row once for each
+ * sample that shares it, as the loss does; `entropy`, `meanLength`, `tokens` and `guidanceGap` tell what was
+ * sampled, and count each row once.
+ */
 export interface LevelMetrics {
   /** Whether it contributed a gradient. */
   readonly trained: boolean;
@@ -33,9 +39,9 @@ export interface LevelMetrics {
   readonly clipFraction: number;
   /** In nats, of the distribution sampled from. */
   readonly entropy: number;
-  /** Tokens of a completion, the end token included. */
+  /** Tokens of a row, the end token included. */
   readonly meanLength: number;
-  /** Sampled tokens. */
+  /** Sampled tokens: those of all rows. */
   readonly tokens: number;
   /** Guidance `conditional` only: mean of (log-prob sampled under − log-prob trained). 0 otherwise. */
   readonly guidanceGap: number;
@@ -85,11 +91,13 @@ export interface StepMetrics {
 export function memberMetrics(results: readonly RewardResult[]): MemberMetrics {
   const values = results.map((result) => (result.kind === 'score' ? result.value : Number.NaN));
   const { count, mean, std } = nanMoments(values);
+  const failures = results.filter((result) => result.kind === 'failure');
   return {
     mean,
     std: count === 0 ? Number.NaN : std,
     abstained: results.filter(({ kind }) => kind === 'abstain').length,
-    failed: results.filter(({ kind }) => kind === 'failure').length,
+    failed: failures.length,
+    ...(failures[0] ? { failureReason: failures[0].reason } : {}),
   };
 }
 

@@ -138,7 +138,13 @@ describe('train', () => {
     const [record] = await collect(setup({ reward, steps: 1 }));
     const { reward: seen } = record as StepMetrics;
     expect(seen.byMember.picky).toEqual({ mean: 1, std: 0, abstained: 1, failed: 0 });
-    expect(seen.byMember.broken).toEqual({ mean: 3, std: 0, abstained: 0, failed: 1 });
+    expect(seen.byMember.broken).toEqual({
+      mean: 3,
+      std: 0,
+      abstained: 0,
+      failed: 1,
+      failureReason: 'no answer',
+    });
     expect(seen.monitors).toEqual({ judge: 3.5 });
     expect(seen.byMember).not.toHaveProperty('judge');
     expect(seen.mean).toBeGreaterThanOrEqual(4);
@@ -257,6 +263,26 @@ describe('train refuses', () => {
     await expect(
       collect({ ...options, rollout, ratioTolerance: Number.POSITIVE_INFINITY }),
     ).resolves.toHaveLength(3);
+  });
+
+  it('a rollout by another object than the policy that is trained, before any reward is asked', async () => {
+    const options = setup();
+    let asked = 0;
+    const reward: RewardFunction<number> = async (samples) => {
+      asked += 1;
+      return matches(samples);
+    };
+    const copy = { ...options.policy };
+    await expect(collect({ ...options, policy: copy, reward })).rejects.toMatchObject({
+      code: 'value',
+      message: expect.stringMatching(/'semantic', 'token'.*the same object/),
+    });
+    expect(asked).toBe(0);
+  });
+
+  it('settings for a level that the rollout does not have', async () => {
+    const objective = t2iR1({ levels: { image: { weight: 2 } } });
+    await expect(collect(setup({ objective }))).rejects.toMatchObject({ code: 'value' });
   });
 
   it('weights that became NaN, naming step and phase', async () => {
