@@ -10,8 +10,8 @@ export interface ApplyOptions {
   readonly learningRate: number;
   /** Gradients are scaled down to this global norm. */
   readonly maxGradNorm: number;
-  /** For errors, e.g. `train: step 3, update`. */
-  readonly where: string;
+  /** For errors, e.g. `train: step 3, update`. Default: the function's name. */
+  readonly where?: string;
 }
 
 /**
@@ -25,12 +25,13 @@ export async function applyGradients(
   gradients: Gradients,
   options: ApplyOptions,
 ): Promise<number> {
+  const { where = 'applyGradients' } = options;
   const clipped = await clipByGlobalNorm(gradients, options.maxGradNorm);
   try {
-    assertFiniteNumber(options.where, 'the norm of the gradients', clipped.norm);
+    assertFiniteNumber(where, 'the norm of the gradients', clipped.norm);
     options.optimizer.update(variables, clipped.gradients, options.learningRate);
   } finally {
-    tf.dispose(clipped.gradients as Record<string, tf.Tensor>);
+    tf.dispose(clipped.gradients);
   }
   return clipped.norm;
 }

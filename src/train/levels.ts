@@ -1,3 +1,4 @@
+import { BicotError } from '../errors.js';
 import type { LevelObjective } from '../objective/loss.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { tokenWeights } from '../objective/weights.js';
@@ -41,7 +42,8 @@ export function trainsOtherDistribution<C>(level: LevelRollout<C>): boolean {
 /**
  * Joins a rollout with its advantages and its objective. All levels count in a joint normaliser, trained or not.
  * @param advantages `[N]`
- * @throws BicotError `value` for an objective that makes no sense
+ * @throws BicotError `value` for an objective that makes no sense, or with settings for a level that the rollout
+ * does not have
  */
 export function levelBatches<P, C>(
   policy: Policy<C>,
@@ -49,6 +51,7 @@ export function levelBatches<P, C>(
   advantages: Float32Array,
   objective: Objective,
 ): LevelBatch<C>[] {
+  checkLevelNames(objective, rollout);
   const objectives = rollout.levels.map(({ name }) => levelObjective(objective, name));
   const weights = tokenWeights(
     rollout.levels.map(({ completion, samplesPerRow }, i) => ({
@@ -74,3 +77,30 @@ export function levelBatches<P, C>(
     };
   });
 }
+
+/** A setting for a level that does not exist would silently do nothing. */
+function checkLevelNames<P, C>(objective: Objective, { levels }: Rollout<P, C>): void {
+  const unknown = Object.keys(objective.levels ?? {}).filter(
+    (key) => !levels.some(({ name }) => name === key),
+  );
+  if (unknown.length > 0) {
+    throw new BicotError(
+      'value',
+      `levelBatches: the objective '${objective.name}' has settings for ${quoted(unknown)}, but the rollout has the levels ${quoted(levels.map(({ name }) => name))}. Name the settings after the rollout's levels, or drop them.`,
+    );
+  }
+}
+
+/**
+ * Throws unless the policy that is trained sampled at least one level: otherwise no step would ever learn.
+ * @throws BicotError `value`
+ */
+export function assertOwnLevel<P, C>(where: string, policy: Policy<C>, { levels }: Rollout<P, C>): void {
+  if (levels.some((level) => level.policy === policy)) return;
+  throw new BicotError(
+    'value',
+    `${where}: the policy that is trained sampled none of the rollout's levels (${quoted(levels.map(({ name }) => name))}), so there is nothing to train. Give the same object to the rollout and to train: a spread copy or a wrapper of a policy counts as another one.`,
+  );
+}
+
+const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');

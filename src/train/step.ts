@@ -5,7 +5,7 @@ import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
 import type { Rollout } from '../rollout/types.js';
 import { type Phase, phaseClock } from './clock.js';
 import { throwIfAborted } from './guards.js';
-import { type LevelBatch, levelBatches, tokenCount } from './levels.js';
+import { assertOwnLevel, type LevelBatch, levelBatches, tokenCount } from './levels.js';
 import { type LevelMetrics, levelMetrics, membersMetrics, type StepMetrics } from './metrics.js';
 import type { Optimizer } from './optimizer.js';
 import type { TrainSettings } from './options.js';
@@ -31,7 +31,10 @@ export interface Resources<C> {
   readonly reference?: Reference<C>;
 }
 
-/** Makes one step; its resources stay the caller's. */
+/**
+ * Makes one step; its resources stay the caller's.
+ * @throws BicotError as iterating over `train` does
+ */
 export async function trainStep<P, C>(
   settings: TrainSettings<P, C>,
   resources: Resources<C>,
@@ -55,6 +58,9 @@ export async function trainStep<P, C>(
     signal,
     onProgress: onProgress && ((detail) => onProgress({ step, phase: 'rollout', detail })),
   });
+
+  // Before anyone pays for rewards.
+  assertOwnLevel(`train: step ${step}`, policy, rollout);
 
   enter('reward');
   const rewards = await evaluateReward(settings.reward, rollout.samples);

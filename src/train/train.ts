@@ -15,7 +15,8 @@ import { type TrainStep, trainStep } from './step.js';
  * weights and optimiser alone and is yielded with `gradNorm` 0.
  * @throws BicotError right away: `empty-prompts`, `group-size`, `value`. While iterating: `aborted`;
  * `non-finite` naming the step and phase, with the weights unchanged; `value` if sampler and policy disagree
- * (`ratioTolerance`); and what the rollout and the rewards throw
+ * (`ratioTolerance`), if the policy sampled no level of the rollout, or if the objective has settings for a level
+ * that the rollout does not have; and what the rollout and the rewards throw
  */
 export function train<P, C>(options: TrainOptions<P, C>): AsyncGenerator<TrainStep<P, C>, void, undefined> {
   return run(trainSettings(options));

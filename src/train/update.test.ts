@@ -180,6 +180,30 @@ describe('updatePolicy', () => {
     other.dispose();
   });
 
+  it('refuses settings for a level that the rollout does not have', () => {
+    const policy = identityPolicy({ vocabulary: V });
+    const objective = t2iR1({ levels: { token: { weight: 2 }, semantics: { weight: 0 } } });
+    const batches = () => levelBatches(policy as Policy<unknown>, makeRollout(policy), ADVANTAGES, objective);
+    expect(batches).toThrow(expect.objectContaining({ code: 'value' }));
+    expect(batches).toThrow(/'semantics'.*levels 'semantic', 'token'/);
+    policy.dispose();
+  });
+
+  it('names itself in errors where nothing else is said', async () => {
+    const policy = identityPolicy({ vocabulary: V });
+    const levels = levelBatches(
+      policy as Policy<unknown>,
+      makeRollout(policy),
+      ADVANTAGES,
+      grpo({ klWeight: 0 }),
+    );
+    const options = { optimizer: recorder(), learningRate: 0, maxGradNorm: 1, microBatch: 4 };
+    await expect(
+      updatePolicy(policy as Policy<unknown>, levels, { ...options, signal: AbortSignal.abort() }),
+    ).rejects.toThrow(/^updatePolicy: stopped/);
+    policy.dispose();
+  });
+
   it('refuses a rollout that its policy did not make, naming the level', async () => {
     const policy = identityPolicy({ vocabulary: V });
     const levels = levelBatches(policy as Policy<unknown>, makeRollout(policy), ADVANTAGES, t2iR1());

@@ -21,6 +21,8 @@ export interface UpdateOptions extends ApplyOptions {
   readonly onProgress?: (progress: UpdateProgress) => void;
 }
 
+type Settings = UpdateOptions & Required<Pick<UpdateOptions, 'where'>>;
+
 /** How far an update has come. */
 export interface UpdateProgress {
   readonly level: string;
@@ -50,8 +52,9 @@ export interface UpdateResult {
 export async function updatePolicy<C>(
   policy: Policy<C>,
   levels: readonly LevelBatch<C>[],
-  options: UpdateOptions,
+  updateOptions: UpdateOptions,
 ): Promise<UpdateResult> {
+  const options: Settings = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
   const sum = gradientAccumulator();
   const logProbs: Record<string, Float32Array> = {};
   let loss = 0;
@@ -84,7 +87,7 @@ export async function updatePolicy<C>(
 function assertOnPolicy<C>(
   levels: readonly LevelBatch<C>[],
   logProbs: UpdateResult['logProbs'],
-  { where, ratioTolerance = Number.POSITIVE_INFINITY }: UpdateOptions,
+  { where, ratioTolerance = Number.POSITIVE_INFINITY }: Settings,
 ): void {
   for (const { level, oldLogProbs } of levels) {
     const own = logProbs[level.name];
@@ -107,7 +110,7 @@ async function levelGradients<C>(
   policy: Policy<C>,
   batch: LevelBatch<C>,
   sum: GradientAccumulator,
-  options: UpdateOptions,
+  options: Settings,
 ): Promise<{ loss: number; logProbs: Float32Array }> {
   const { completion, samplesPerRow, name } = batch.level;
   const { rows, width } = completion;
