@@ -16,36 +16,10 @@ import {
   train,
   uniformStream,
 } from 'bicot';
-import { createTransformer, exportWeights, importWeights, type TransformerPolicy } from 'bicot/models';
-import { beforeAll, describe, expect, it } from 'vitest';
-
-const END = 2;
-const IMAGE = 3;
-
-/** Small, but with heads large enough that a wrong distribution shows. */
-async function smallModel(): Promise<TransformerPolicy> {
-  const model = createTransformer(
-    {
-      textVocabulary: 17,
-      imageVocabulary: 23,
-      imageLength: 9,
-      endToken: END,
-      specialTokens: 4,
-      width: 16,
-      layers: 2,
-      heads: 2,
-      hidden: 24,
-    },
-    { seed: 3 },
-  );
-  const weights = await exportWeights(model.variables);
-  for (const head of ['textHead', 'imageHead']) {
-    const { data } = weights[head] as { data: Float32Array };
-    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) * 40;
-  }
-  importWeights(model.variables, weights);
-  return model;
-}
+import type { TransformerPolicy } from 'bicot/models';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeOnBackends } from './support/backends.js';
+import { END, IMAGE, smallTransformer } from './support/small-transformer.js';
 
 const contexts: TokenContext[] = [
   [1, 5, END],
@@ -55,11 +29,12 @@ const contexts: TokenContext[] = [
   ids: Int32Array.from(ids),
 }));
 
-describe('transformer policy', () => {
+describeOnBackends('transformer policy', () => {
   let model: TransformerPolicy;
   beforeAll(async () => {
-    model = await smallModel();
+    model = await smallTransformer();
   });
+  afterAll(() => model.dispose());
 
   for (const space of ['text', 'image']) {
     it(`passes checkPolicy for ${space}`, async () => {

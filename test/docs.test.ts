@@ -1,0 +1,167 @@
+/** The code in README.md and docs/ compiles, runs and does what the text around it says. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import * as bicot from 'bicot';
+import * as node from 'bicot/node';
+import ts from 'typescript';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import * as standIns from './support/readme.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((path) =>
+  path.endsWith('.md'),
+);
+const read = (page: string): string => readFileSync(join(root, page), 'utf8');
+
+/** What a block may use without declaring it. */
+const STAND_INS = Object.keys(standIns);
+
+interface Block {
+  readonly page: string;
+  readonly text: string;
+  /** With an import of the stand-ins that it uses and does not make itself. */
+  readonly module: string;
+}
+
+const blocks: readonly Block[] = pages.flatMap((page) =>
+  [...read(page).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((found) => {
+    const text = found[1] as string;
+    const used = STAND_INS.filter((name) => new RegExp(`(?<![.'])\\b${name}\\b(?!:)`).test(text));
+    const missing = used.filter((name) => !new RegExp(`\\bconst ${name}\\b`).test(text));
+    const imported =
+      missing.length > 0 ? `import { ${missing.join(', ')} } from './support/readme.js';\n` : '';
+    return { page, text, module: `${imported}${text}\nexport {};\n` };
+  }),
+);
+
+/** Errors of modules that pretend to lie in this folder, under the project's own settings. */
+function typeErrors(modules: readonly string[]): string[][] {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const virtual = new Map(modules.map((text, i) => [join(root, 'test', `block-${i}.ts`), text]));
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (path) => virtual.has(path) || fileExists(path);
+  host.readFile = (path) => virtual.get(path) ?? readFile(path);
+  host.getSourceFile = (path, target) => {
+    const text = virtual.get(path);
+    return text === undefined ? getSourceFile(path, target) : ts.createSourceFile(path, text, target);
+  };
+  const program = ts.createProgram([...virtual.keys()], options, host);
+  return [...virtual.keys()].map((path) => {
+    const file = program.getSourceFile(path);
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
+      ({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'),
+    );
+  });
+}
+
+/** Runs a block as a module and gives the names asked for. */
+async function run(module: string, names: readonly string[] = []): Promise<Record<string, unknown>> {
+  const { outputText } = ts.transpileModule(`${module}export { ${names.join(', ')} };`, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+  });
+  const modules: Record<string, unknown> = {
+    '@tensorflow/tfjs': tf,
+    bicot,
+    'bicot/node': node,
+    './support/readme.js': standIns,
+  };
+  const exports: Record<string, unknown> = {};
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  await new AsyncFunction('require', 'exports', outputText)((name: string) => modules[name], exports);
+  return exports;
+}
+
+const blockWith = (text: string): Block => {
+  const found = blocks.filter((block) => block.text.includes(text));
+  expect(found, `blocks with ${text}`).toHaveLength(1);
+  return found[0] as Block;
+};
+
+describe('code in the documents', () => {
+  it('compiles, and imports nothing that it does not use', () => {
+    const wrong = `import { adamW, levelLoss } from 'bicot';\nlevelLoss('no tensors', 1);\nexport {};\n`;
+    const errors = typeErrors([...blocks.map(({ module }) => module), wrong]);
+    // The check can fail: an unused import and a wrong argument.
+    expect(errors.pop()).toEqual([
+      expect.stringMatching(/'adamW' is declared/),
+      expect.stringMatching(/not assignable/),
+    ]);
+    blocks.forEach(({ page, text }, i) => {
+      expect(errors[i], `${page}:\n${text}`).toEqual([]);
+    });
+  });
+
+  it('links to files that exist', () => {
+    const dead = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+        .map((link) => link[1] as string)
+        .filter((target) => !target.includes('://') && !existsSync(join(root, dirname(page), target)))
+        .map((target) => `${page}: ${target}`),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  it('names npm scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(/npm run ([\w:]+)/g)].map((found) => found[1]),
+    );
+    expect(named.length).toBeGreaterThan(2);
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+  });
+});
+
+describe('the README', () => {
+  it('names primitives that are exported', () => {
+    const [sentence = ''] = read('README.md').match(/^`train` is a thin loop[^.]*\./m) ?? [];
+    const names = [...sentence.matchAll(/`(\w+)`/g)].map((found) => found[1]);
+    expect(names.length).toBeGreaterThan(5);
+    expect(Object.keys(bicot)).toEqual(expect.arrayContaining(names));
+  });
+
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await tf.setBackend('wasm');
+  });
+
+  it('trains in its first block', async () => {
+    const { module } = blockWith('train({');
+    expect(module).toContain('steps: 1000');
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    await run(module.replace('steps: 1000', 'steps: 2'));
+    const lines = log.mock.calls.filter(([step]) => typeof step === 'number');
+    expect(lines.map(([step]) => step)).toEqual([0, 1]);
+    const [, reward, kl] = lines[1] as number[];
+    expect(reward).toBeGreaterThan(0);
+    expect(kl).toBeGreaterThan(0);
+  });
+
+  it('brings a model in 30 lines that keeps the contract and trains', async () => {
+    const { module, text } = blockWith('checkPolicy(');
+    expect(text.trim().split('\n').length).toBeLessThanOrEqual(30);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { policy } = (await run(module, ['policy'])) as { policy: bicot.Policy<{ label: number }> };
+    const [[passed, checks]] = log.mock.calls as [[boolean, bicot.PolicyCheck[]]];
+    expect(checks.filter((check) => !check.passed)).toEqual([]);
+    expect(passed).toBe(true);
+
+    const rollout = bicot.oneLevelRollout({
+      policy,
+      space: 'image',
+      sampling: { maxTokens: 3 },
+      context: (label: number) => ({ label }),
+    });
+    const steps = bicot.train({
+      ...{ policy, rollout, prompts: [3, 7], steps: 2, learningRate: 1e-3, objective: bicot.t2iR1() },
+      reward: async (samples) => samples.map(({ tokens }) => bicot.score(tokens.token?.[0] ?? 0)),
+    });
+    for await (const { metrics } of steps) {
+      expect(metrics.gradNorm).toBeGreaterThan(0);
+      expect(metrics.levels.token?.maxRatioDeviation).toBeLessThan(1e-4);
+    }
+  });
+});
