@@ -254,7 +254,7 @@ export async function main(flags: Partial<Settings> = {}) {
         metrics[`losses/clipfrac/${level.name}`] = stats.clipFraction;
         metrics[`losses/entropy/${level.name}`] = level.entropy.reduce((a, b) => a + b, 0) / stats.tokens;
       }
-      tf.dispose([loss, logProbs, Object.values(gradients), Object.values(clipped.gradients)]);
+      tf.dispose([loss, logProbs, gradients, clipped.gradients]);
     }
     tf.dispose(batches.map(({ constants }) => constants));
     history.push(metrics);

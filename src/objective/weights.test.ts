@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { tokenBatch } from '../policy/tokens.js';
 import { tokenWeights } from './weights.js';
 
 const lengths = Int32Array.from([3, 1, 0]);
@@ -27,6 +28,12 @@ describe('tokenWeights', () => {
     const [plan, tokens] = tokenWeights([{ ...level, normalizer: 'token-mean' }, image], { joint: true });
     expect(plan).toBeAllclose([1 / 8, 1 / 8, 1 / 8, 0, 1 / 8, 0, 0, 0, 0, 0, 0, 0], 1e-7);
     expect(tokens).toBeAllclose([3 / 8, 3 / 8, 3 / 8, 3 / 8], 1e-7);
+  });
+
+  it('takes token batches in place, without `as const`', () => {
+    const batches = [tokenBatch([[1, 2, 3], [4]]), tokenBatch([[5]])];
+    const weights = tokenWeights(batches.map((batch) => ({ ...batch, normalizer: 'token-mean' })));
+    expect(weights.map((of) => [...of])).toEqual([[0.25, 0.25, 0.25, 0.25, 0, 0], [1]]);
   });
 
   it('gives exact zeros to a level of weight 0, and to a level without tokens', () => {
