@@ -17,10 +17,13 @@ export { tokenLogProbs } from './kernels/token-log-probs.js';
 export {
   type AdvantageOptions,
   type AdvantageScale,
+  checkEpsilon,
+  checkScale,
   DEFAULT_EPSILON,
   type GroupAdvantages,
   groupAdvantages,
   normalizeWithinGroups,
+  standardScore,
 } from './objective/advantages.js';
 export type { ClipRange } from './objective/clip.js';
 export {
@@ -34,7 +37,7 @@ export {
   weightedTotal,
 } from './objective/combine.js';
 export { crossEntropy } from './objective/cross-entropy.js';
-export { type KlKind, klEstimate } from './objective/kl.js';
+export { checkKlKind, type KlKind, klEstimate } from './objective/kl.js';
 export {
   grpoLoss,
   type LevelLossInput,
@@ -157,6 +160,7 @@ export {
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 
 // Training
+export type { ApplyOptions } from './train/apply.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
 export {
   type EvaluatedSample,
@@ -175,7 +179,7 @@ export {
   type LossGradients,
   lossGradients,
 } from './train/gradients.js';
-export { type LevelBatch, levelBatches } from './train/levels.js';
+export { assertOwnLevel, type LevelBatch, levelBatches } from './train/levels.js';
 export {
   type LevelMetrics,
   levelMetrics,

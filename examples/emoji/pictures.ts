@@ -23,7 +23,7 @@ export function evaluationGrid(evaluation: Evaluation<PromptRow>, title: string)
 
 /** The same five prompts, one of each task, twice: before above, after below. */
 export function beforeAfterGrid(before: Evaluation<PromptRow>, after: Evaluation<PromptRow>): RgbImage {
-  const cells = [before, after].flatMap((evaluation) => firstSamples(evaluation, 10).slice(5).flatMap(cell));
+  const cells = [before, after].flatMap((evaluation) => firstSamples(evaluation, 10).slice(-5).flatMap(cell));
   return imageGrid(cells, {
     columns: 5,
     scale: 3,
