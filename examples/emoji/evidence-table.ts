@@ -83,3 +83,13 @@ export function evidenceTable({ runs }: EvidenceReport): string {
     ...tasks,
   ].join('\n');
 }
+
+/** One sentence: the held-out judge over the seeds with true rewards. */
+export function evidenceSummary({ runs }: EvidenceReport): string {
+  const real = runs.filter(({ shuffled }) => !shuffled);
+  const range = (values: readonly number[]): string =>
+    `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)} %`;
+  const before = range(real.map(({ heldOutJudge }) => heldOutJudge.before));
+  const after = range(real.map(({ heldOutJudge }) => heldOutJudge.after));
+  return `Over ${real.length} seeds the judge accepts ${after} of the pictures after ${real[0]?.steps} steps of training, and ${before} of the base’s at its best sampling settings.`;
+}

@@ -43,14 +43,18 @@ export function createEmojiModel(codebook: PatchCodebook, seed = 0): Transformer
   );
 }
 
-/** The model and the image tokenizer that `demo:pretrain` wrote to a folder. */
+/**
+ * The model and the image tokenizer that `demo:pretrain` wrote to a folder.
+ * @param weights another folder with a model.safetensors, e.g. a run's
+ */
 export async function loadEmojiModel(
   folder: string,
+  weights = folder,
 ): Promise<{ readonly model: TransformerPolicy; readonly codebook: PatchCodebook }> {
   const { tensors, metadata } = await readSafetensors(join(folder, 'codebook.safetensors'));
   const codebook = importPatchCodebook(tensors, metadata);
   const model = createEmojiModel(codebook);
-  await loadWeights(join(folder, 'model.safetensors'), model.variables);
+  await loadWeights(join(weights, 'model.safetensors'), model.variables);
   return { model, codebook };
 }
 
