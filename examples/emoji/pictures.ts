@@ -21,12 +21,12 @@ export function evaluationGrid(evaluation: Evaluation<PromptRow>, title: string)
   return imageGrid(firstSamples(evaluation, 20).flatMap(cell), { columns: 5, scale: 3, title });
 }
 
-/** The same five prompts, one of each task, twice: before above, after below. */
+/** The same ten prompts, two of each task, twice: before above, after below. */
 export function beforeAfterGrid(before: Evaluation<PromptRow>, after: Evaluation<PromptRow>): RgbImage {
-  const cells = [before, after].flatMap((evaluation) => firstSamples(evaluation, 10).slice(-5).flatMap(cell));
+  const cells = [before, after].flatMap((evaluation) => firstSamples(evaluation, 10).flatMap(cell));
   return imageGrid(cells, {
     columns: 5,
     scale: 3,
-    title: 'before (above) and after (below): held-out prompts',
+    title: 'before (two rows above) and after training (two rows below)',
   });
 }
