@@ -2,6 +2,12 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect } from 'vitest';
 
+// TensorFlow.js advertises its native backend once per test file; the output reads better without.
+const { warn } = console;
+console.warn = (...args: unknown[]) => {
+  if (!String(args[0]).includes('looks like you are running TensorFlow.js in Node')) warn(...args);
+};
+
 type Numbers = ArrayLike<number>;
 
 expect.extend({
