@@ -5,7 +5,7 @@ import { tokenWeights } from '../objective/weights.js';
 import { isGuided } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
-import { repeatHostRows } from './micro-batch.js';
+import { repeatHostRows } from '../tensor/repeat-rows.js';
 
 /** One level of a rollout with all that its loss needs, on the host. R rows, N samples, `R · samplesPerRow = N`. */
 export interface LevelBatch<C> {

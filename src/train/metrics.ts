@@ -2,8 +2,8 @@ import { nanMoments } from '../objective/statistics.js';
 import { levelStats } from '../objective/stats.js';
 import type { EnsembleResult } from '../rewards/ensemble.js';
 import type { RewardResult } from '../rewards/reward.js';
+import { repeatHostRows } from '../tensor/repeat-rows.js';
 import { type LevelBatch, tokenCount, trainsOtherDistribution } from './levels.js';
-import { repeatHostRows } from './micro-batch.js';
 
 /** What one reward gave a batch. Numbers are NaN where it scored no sample (`null` in JSON). */
 export interface MemberMetrics {

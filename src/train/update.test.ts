@@ -8,9 +8,10 @@ import type { Policy } from '../policy/policy.js';
 import { tokenBatch, tokenMask } from '../policy/tokens.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { normalValues, uniformInteger, uniformStream } from '../tensor/noise.js';
+import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
 import { applyGradients } from './apply.js';
 import { type LevelBatch, levelBatches } from './levels.js';
-import { repeatHostRows, repeatRows, rowRanges } from './micro-batch.js';
+import { rowRanges } from './micro-batch.js';
 import { adamW, type Optimizer } from './optimizer.js';
 import { type UpdateOptions, updatePolicy } from './update.js';
 

@@ -3,11 +3,12 @@ import { BicotError } from '../errors.js';
 import { levelLoss } from '../objective/loss.js';
 import type { Policy } from '../policy/policy.js';
 import { levelLogProbs, type RowRange } from '../rollout/level-log-probs.js';
+import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
 import { type GradientAccumulator, gradientAccumulator, lossGradients } from './gradients.js';
 import { assertFiniteNumber, throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
-import { repeatHostRows, repeatRows, rowRanges } from './micro-batch.js';
+import { rowRanges } from './micro-batch.js';
 import { policyLogProbs } from './score.js';
 
 /** How one update is made. */

@@ -4,21 +4,12 @@ import { causalMask, MASKED_SCORE } from '../../kernels/attention.js';
 import { embed } from '../../kernels/embedding.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { DecodeOptions, DecodingSession, TokenContext } from '../../policy/policy.js';
+import { repeatRows } from '../../tensor/repeat-rows.js';
 import { assertLength } from '../../tensor/shape.js';
 import type { TransformerConfig } from './config.js';
 import { embedInputs, type KeyValues, runBlock, runHead } from './forward.js';
 import type { TransformerParameters } from './parameters.js';
 import { joinSequences } from './sequences.js';
-
-/** Repeats each row `times` times, side by side: `[B, …]` to `[B · times, …]`; the very tensor if once. */
-function repeatRows<T extends tf.Tensor>(x: T, times: number): T {
-  if (times === 1) return x;
-  const [rows, ...rest] = x.shape as [number, ...number[]];
-  const size = tf.util.sizeFromShape(rest);
-  return tf.tidy(() =>
-    tf.reshape(tf.tile(tf.reshape(x, [rows, 1, size]), [1, times, 1]), [rows * times, ...rest]),
-  ) as T;
-}
 
 /**
  * Decodes with cached keys and values. Contexts are computed once each, then their cache is repeated for the
