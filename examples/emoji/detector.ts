@@ -78,11 +78,7 @@ export async function detectSprites(
 }
 
 /** Readings as detections. */
-export function detectionsOf(
-  readings: readonly CellReading[],
-  atlas: Atlas,
-  threshold = 0.5,
-): SpriteDetection[] {
+function detectionsOf(readings: readonly CellReading[], atlas: Atlas, threshold: number): SpriteDetection[] {
   return readings.flatMap(({ cell, sprite, score }) => {
     const found = atlas.sprites[sprite];
     if (found === undefined || score < threshold) return [];

@@ -11,7 +11,7 @@ import {
 } from 'bicot';
 import { probabilityOf, wardrobeOf } from './appearance.js';
 import type { Atlas } from './atlas.js';
-import { detectionsOf, readCells, type SpriteDetection } from './detector.js';
+import { detectSprites, readCells, type SpriteDetection } from './detector.js';
 import { isColor } from './nouns.js';
 import { parsePlan } from './plan.js';
 
@@ -22,6 +22,8 @@ export type WorldRewards = Readonly<
 
 /** A sample that has a picture. */
 type Pictured = Sample<PromptRow> & { readonly image: RgbImage };
+
+const imagesOf = (pictured: readonly Pictured[]): RgbImage[] => pictured.map(({ image }) => image);
 
 /** Scores the samples that have a picture, in one batch; the others abstain. */
 async function overPictures(
@@ -58,12 +60,9 @@ export function surplusOf(row: PromptRow, detections: readonly SpriteDetection[]
 export function detectorReward(atlas: Atlas): RewardFunction<PromptRow> {
   return (samples) =>
     overPictures(samples, async (pictured) => {
-      const readings = await readCells(
-        pictured.map(({ image }) => image),
-        atlas,
-      );
+      const detected = await detectSprites(imagesOf(pictured), atlas);
       return pictured.map(({ prompt }, i) => {
-        const detections = detectionsOf(readings[i] ?? [], atlas);
+        const detections = detected[i] ?? [];
         const rule = ruleScore(prompt, detections);
         if (rule.kind !== 'score') return rule;
         const asked = prompt.nouns.length;
@@ -104,8 +103,7 @@ const CROWD = 8;
 export function qualityReward(atlas: Atlas): RewardFunction<PromptRow> {
   return (samples) =>
     overPictures(samples, async (pictured) => {
-      const images = pictured.map(({ image }) => image);
-      return (await readCells(images, atlas)).map((cells) => {
+      return (await readCells(imagesOf(pictured), atlas)).map((cells) => {
         const clean = cells.reduce((sum, cell) => sum + cell.score ** 2, 0);
         return score(clean / Math.max(1, cells.length) / Math.max(1, cells.length / CROWD));
       });
@@ -119,12 +117,11 @@ export function qualityReward(atlas: Atlas): RewardFunction<PromptRow> {
 export function faithfulReward(atlas: Atlas): RewardFunction<PromptRow> {
   return (samples) =>
     overPictures(samples, async (pictured) => {
-      const images = pictured.map(({ image }) => image);
-      const readings = await readCells(images, atlas);
+      const detected = await detectSprites(imagesOf(pictured), atlas);
       return pictured.map(({ plan }, i) => {
         if (plan === undefined) return abstain('no plan');
         const wanted = parsePlan(plan)?.objects ?? [];
-        const found = detectionsOf(readings[i] ?? [], atlas);
+        const found = detected[i] ?? [];
         const right = wanted.filter((object) =>
           found.some(
             ({ noun, color, cell }) => noun === object.noun && color === object.color && cell === object.cell,
