@@ -1,6 +1,6 @@
 /** Models that ship with bicot, and the tokenizers and file format they use. */
+export { fitPatchCodebook } from './fit-patch-codebook.js';
 export {
-  fitPatchCodebook,
   importPatchCodebook,
   type PatchCodebook,
   type PatchGrid,

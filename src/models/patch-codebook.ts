@@ -26,7 +26,8 @@ export interface PatchGrid {
   readonly patch: number;
 }
 
-function cutPatches(image: RgbImage, { width, height, patch }: PatchGrid): Uint8Array[] {
+/** A picture's patches, `[patch, patch, 3]` each, in reading order. @throws BicotError `shape` for another size */
+export function cutPatches(image: RgbImage, { width, height, patch }: PatchGrid): Uint8Array[] {
   if (image.width !== width || image.height !== height) {
     throw new BicotError(
       'shape',
@@ -47,14 +48,15 @@ function cutPatches(image: RgbImage, { width, height, patch }: PatchGrid): Uint8
   return patches;
 }
 
-function squaredDistance(a: Uint8Array, b: Uint8Array): number {
+/** Σ (a − b)² of two patches. */
+export function squaredDistance(a: Uint8Array, b: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
   return sum;
 }
 
 /** Finds the entry nearest to a patch; exact matches at once. */
-function nearestEntry(entries: readonly Uint8Array[]): (pixels: Uint8Array) => number {
+export function nearestEntry(entries: readonly Uint8Array[]): (pixels: Uint8Array) => number {
   const exact = new Map(entries.map((entry, id) => [patchKey(entry), id]));
   return (pixels) => {
     const known = exact.get(patchKey(pixels));
@@ -69,7 +71,8 @@ function nearestEntry(entries: readonly Uint8Array[]): (pixels: Uint8Array) => n
   };
 }
 
-const patchKey = (patch: Uint8Array): string => String.fromCharCode(...patch);
+/** The same for equal patches only. */
+export const patchKey = (patch: Uint8Array): string => String.fromCharCode(...patch);
 
 /**
  * A codebook from its entries.
@@ -154,71 +157,4 @@ export function importPatchCodebook(
     (codes.data as Uint8Array).slice(id * bytes, (id + 1) * bytes),
   );
   return patchCodebook({ width, height, patch }, entries);
-}
-
-/**
- * Starting entries for k-means: the most frequent patch, then again and again the one that is worst covered
- * (k-means++ without the dice, so that no seed is needed).
- */
-function farApart(patches: readonly CountedPatch[], size: number): Uint8Array[] {
-  const entries = [(patches[0] as CountedPatch).pixels];
-  const distances = patches.map(() => Number.POSITIVE_INFINITY);
-  while (entries.length < size) {
-    const newest = entries[entries.length - 1] as Uint8Array;
-    let worst = 0;
-    patches.forEach(({ pixels, count }, at) => {
-      distances[at] = Math.min(distances[at] as number, count * squaredDistance(pixels, newest));
-      if ((distances[at] as number) > (distances[worst] as number)) worst = at;
-    });
-    entries.push((patches[worst] as CountedPatch).pixels);
-  }
-  return entries;
-}
-
-interface CountedPatch {
-  readonly pixels: Uint8Array;
-  count: number;
-}
-
-/**
- * Learns a codebook from pictures. Up to `size` distinct patches are kept exactly (then the codebook is lossless
- * on these pictures); more are reduced by k-means.
- * @param size the most entries
- * @param iterations k-means rounds, if needed. Default 10
- */
-export function fitPatchCodebook(
-  images: Iterable<RgbImage>,
-  grid: PatchGrid,
-  size: number,
-  iterations = 10,
-): PatchCodebook {
-  const counts = new Map<string, CountedPatch>();
-  for (const image of images) {
-    for (const pixels of cutPatches(image, grid)) {
-      const key = patchKey(pixels);
-      const seen = counts.get(key);
-      if (seen) seen.count += 1;
-      else counts.set(key, { pixels, count: 1 });
-    }
-  }
-  if (counts.size === 0)
-    throw new BicotError('value', 'fitPatchCodebook: no pictures were given; at least one is needed.');
-  const patches = [...counts.values()].sort((a, b) => b.count - a.count); // stable, so deterministic
-  let entries = patches.length <= size ? patches.map(({ pixels }) => pixels) : farApart(patches, size);
-  for (let round = 0; patches.length > size && round < iterations; round++) {
-    const nearest = nearestEntry(entries);
-    const sums = entries.map((entry) => ({ sum: new Float64Array(entry.length), weight: 0 }));
-    for (const { pixels, count } of patches) {
-      const cell = sums[nearest(pixels)] as { sum: Float64Array; weight: number };
-      cell.weight += count;
-      for (let i = 0; i < pixels.length; i++)
-        cell.sum[i] = (cell.sum[i] as number) + count * (pixels[i] as number);
-    }
-    entries = sums.map(({ sum, weight }, id) =>
-      weight === 0
-        ? (entries[id] as Uint8Array)
-        : Uint8Array.from(sum, (value) => Math.round(value / weight)),
-    );
-  }
-  return patchCodebook(grid, entries);
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '../policy/policy.js';
 import { tokenBatch } from '../policy/tokens.js';
 import { uniformInteger, uniformStream } from '../tensor/noise.js';
-import { fitPatchCodebook, importPatchCodebook, patchCodebook } from './patch-codebook.js';
+import { fitPatchCodebook } from './fit-patch-codebook.js';
+import { importPatchCodebook, patchCodebook } from './patch-codebook.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import { wordTokenizer } from './word-tokenizer.js';
 
