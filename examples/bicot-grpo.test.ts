@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { type StepMetrics, t2iR1, train } from 'bicot';
+import { clipped, type StepMetrics, t2iR1, train } from 'bicot';
 import { decodePng } from 'bicot/node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createPolicy, main, PROMPTS, rewards, rolloutOf, warmUp } from './bicot-grpo.js';
@@ -57,7 +57,7 @@ describe('the one-file example', () => {
       groupSize: TINY['group-size'],
       promptsPerStep: TINY['prompts-per-step'],
       seed: TINY.seed,
-      objective: t2iR1({ clip: { low: 0.2, high: 0.2 } }),
+      objective: t2iR1({ surrogate: clipped({ low: 0.2, high: 0.2 }) }),
       updatesPerRollout: 2,
       learningRate: 1e-3,
     });

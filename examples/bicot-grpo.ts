@@ -40,7 +40,11 @@ const DEFAULTS = {
 type Settings = typeof DEFAULTS;
 
 /** ε = 0.2, and β = 0.01 for the KL to the reference, estimated by k3. T2I-R1's own, but for the clip. */
-const OBJECTIVE = { clip: { low: 0.2, high: 0.2 }, klWeight: 0.01, klEstimator: 'k3' } as const;
+const OBJECTIVE = {
+  surrogate: bicot.clipped({ low: 0.2, high: 0.2 }),
+  klWeight: 0.01,
+  klEstimator: 'k3',
+} as const;
 
 // ── The world: things, their colours, and pictures of 4 × 4 flat patches ───────────────────────────────────
 
@@ -247,7 +251,7 @@ export async function main(flags: Partial<Settings> = {}) {
           oldLogProbs: level.behaviourLogProbs,
           referenceLogProbs: await constants.referenceLogProbs.data(),
         };
-        const stats = bicot.levelStats({ ...level.completion, ...scored, advantages }, OBJECTIVE.clip);
+        const stats = bicot.levelStats({ ...level.completion, ...scored, advantages }, OBJECTIVE);
         if (update === 0) metrics[`losses/first_ratio_error/${level.name}`] = stats.maxRatioDeviation;
         metrics[`losses/kl/${level.name}`] = stats.kl; // to π_ref
         metrics[`losses/approx_kl/${level.name}`] = stats.approxKl; // to π_old
@@ -293,7 +297,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 //       rollout: rolloutOf(policy),
 //       reward: rewards,
 //       prompts: PROMPTS,
-//       objective: bicot.t2iR1({ clip: { low: 0.2, high: 0.2 } }),
+//       objective: bicot.t2iR1({ surrogate: bicot.clipped({ low: 0.2, high: 0.2 }) }),
 //       steps: 60, updatesPerRollout: 2, learningRate: 1e-3,
 //     });
 //     for await (const { metrics } of run) console.log(metrics.step, metrics.reward.mean);

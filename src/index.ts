@@ -12,9 +12,11 @@ export { linear } from './kernels/linear.js';
 export { rmsNorm } from './kernels/rms-norm.js';
 export { type RotaryTables, rotaryTables, rotate } from './kernels/rotary.js';
 export { swiglu } from './kernels/swiglu.js';
+export { tokenEntropy } from './kernels/token-entropy.js';
 export { tokenLogProbs } from './kernels/token-log-probs.js';
-// Objective: advantages, KL, loss
+// Objective: advantages, ratio, clip, KL, entropy, loss, presets
 export {
+  type AdvantageBaseline,
   type AdvantageOptions,
   type AdvantageScale,
   checkEpsilon,
@@ -25,7 +27,20 @@ export {
   normalizeWithinGroups,
   standardScore,
 } from './objective/advantages.js';
-export type { ClipRange } from './objective/clip.js';
+export { aggregate } from './objective/aggregate.js';
+export { type ClipRange, clip, isClipped } from './objective/clip.js';
+export {
+  type AdaptiveCoefficient,
+  type AdaptiveEntropyOptions,
+  type AdaptiveKlOptions,
+  adaptiveEntropy,
+  adaptiveKl,
+  type Coefficient,
+  type CoefficientState,
+  coefficientValue,
+  initialState,
+  nextState,
+} from './objective/coefficient.js';
 export {
   type Abstention,
   type CombinedRewards,
@@ -37,24 +52,51 @@ export {
   weightedTotal,
 } from './objective/combine.js';
 export { crossEntropy } from './objective/cross-entropy.js';
-export { checkKlKind, type KlKind, klEstimate } from './objective/kl.js';
+export { topEntropyMask } from './objective/entropy.js';
+export { type ImportanceCorrection, importanceWeights, offPolicyMask } from './objective/importance.js';
+export { checkKlKind, type KlKind, kl } from './objective/kl.js';
 export {
   grpoLoss,
   type LevelLossInput,
-  type LevelObjective,
   type LossLevel,
   type LossObjective,
   levelLoss,
 } from './objective/loss.js';
-export { type AdvantageObjective, levelObjective, type Objective } from './objective/objective.js';
-export { balanced, grpo, type ObjectiveOptions, t2iR1 } from './objective/presets.js';
-export { type LevelStats, type LevelStatsInput, levelStats } from './objective/stats.js';
+export {
+  type AdvantageObjective,
+  type LevelObjective,
+  type LossCoefficients,
+  levelObjective,
+  lossObjective,
+  type Objective,
+} from './objective/objective.js';
+export {
+  balanced,
+  bnpo,
+  cispo,
+  dapo,
+  drGrpo,
+  grpo,
+  gspo,
+  type ObjectiveOptions,
+  type PresetName,
+  presetObjective,
+  sapo,
+  t2iR1,
+} from './objective/presets.js';
+export { MAX_LOG_RATIO, type RatioLevel, ratio, rowMeans } from './objective/ratio.js';
+export { type LevelStats, type LevelStatsInput, levelStats, type StatsObjective } from './objective/stats.js';
+export { clipped, unclipped } from './objective/surrogates/clipped.js';
+export { type ClippedWeightOptions, clippedWeight } from './objective/surrogates/clipped-weight.js';
+export { type SoftGateOptions, softGate } from './objective/surrogates/soft-gate.js';
+export type { Surrogate, SurrogateTerms } from './objective/surrogates/surrogate.js';
 export {
   type LevelTokens,
   type Normalizer,
   type TokenWeightOptions,
   tokenWeights,
 } from './objective/weights.js';
+export type { ZeroVariance } from './objective/zero-variance.js';
 // Policy: the contract and what is derived from it
 export { type CheckPolicyOptions, checkPolicy, type PolicyCheck, type PolicyReport } from './policy/check.js';
 export type {
@@ -64,7 +106,12 @@ export type {
   TokenDistribution,
 } from './policy/distribution.js';
 export { type KeptSet, sliceKeptSet } from './policy/kept.js';
-export { completionLogProbs, type ScoredBatch } from './policy/log-probs.js';
+export {
+  type CompletionScores,
+  completionLogProbs,
+  completionScores,
+  type ScoredBatch,
+} from './policy/log-probs.js';
 export type {
   DecodeOptions,
   DecodingSession,
@@ -94,6 +141,7 @@ export {
   intersectionOverUnion,
   nonMaximumSuppression,
 } from './rewards/detection.js';
+export { concatEnsembleResults } from './rewards/concat.js';
 export {
   type EnsembleMember,
   type EnsembleOptions,
@@ -134,7 +182,13 @@ export {
   type SemanticLevel,
   type TokenLevel,
 } from './rollout/bi-level.js';
-export { type LevelLogProbsOptions, levelLogProbs, type RowRange } from './rollout/level-log-probs.js';
+export { concatRollouts, selectGroups } from './rollout/groups.js';
+export {
+  type LevelLogProbsOptions,
+  levelLogProbs,
+  levelScores,
+  type RowRange,
+} from './rollout/level-log-probs.js';
 export { type OneLevelOptions, oneLevelRollout } from './rollout/one-level.js';
 export type { RolloutFunction, RolloutProgress, RolloutRequest } from './rollout/request.js';
 export type { LevelRollout, Rollout } from './rollout/types.js';
@@ -147,7 +201,7 @@ export {
   sampleCompletions,
 } from './sampling/sampler.js';
 // Tensors: shapes, masks, seeded noise
-export { assertGradientsRegistered, stopGradient } from './tensor/gradients.js';
+export { assertGradientsRegistered, stopGradient, untaped } from './tensor/gradients.js';
 export { maskedFill, maskedMean, maskedSum } from './tensor/masked.js';
 export {
   type KeyPart,
@@ -162,6 +216,14 @@ export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 // Training
 export type { ApplyOptions } from './train/apply.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
+export {
+  advanceCoefficients,
+  type Coefficients,
+  type LevelCoefficients,
+  lossCoefficients,
+  type ObservedLevel,
+  startCoefficients,
+} from './train/coefficients.js';
 export {
   type EvaluatedSample,
   type EvaluateOptions,
@@ -179,9 +241,15 @@ export {
   type LossGradients,
   lossGradients,
 } from './train/gradients.js';
-export { assertOwnLevel, type LevelBatch, levelBatches } from './train/levels.js';
+export {
+  assertOwnLevel,
+  type LevelBatch,
+  type LevelBatchOptions,
+  levelBatches,
+} from './train/levels.js';
 export {
   type LevelMetrics,
+  type LevelMetricsInput,
   levelMetrics,
   type MemberMetrics,
   memberMetrics,

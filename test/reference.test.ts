@@ -8,6 +8,7 @@ import {
   groupAdvantages,
   grpoLoss,
   levelObjective,
+  lossObjective,
   lossGradients,
   type Policy,
   t2iR1,
@@ -186,7 +187,7 @@ describeOnBackends('t2iR1 equals the objective of T2I-R1 by autograd', () => {
             advantages: tf.tensor1d(advantages),
             weights: tf.tensor2d(weights[i] as Float32Array, [rows, width]),
           },
-          objective: own,
+          objective: lossObjective(own),
         })),
       ),
     )(levels.map(({ logProbs, completion: { rows, width } }) => tf.tensor2d(logProbs, [rows, width])));

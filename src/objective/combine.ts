@@ -1,9 +1,13 @@
 import { BicotError } from '../errors.js';
 import { assertFinite, assertLength } from '../tensor/shape.js';
 import {
+  type AdvantageBaseline,
   type AdvantageScale,
+  checkAdvantageClip,
+  checkBaseline,
   checkEpsilon,
   checkScale,
+  clipAdvantages,
   DEFAULT_EPSILON,
   type GroupAdvantages,
   groupAdvantages,
@@ -53,6 +57,10 @@ export interface CombineOptions extends TotalOptions {
   readonly scale?: AdvantageScale;
   /** Added to every spread. Default 1e-4. */
   readonly epsilon?: number;
+  /** Default `mean`, the only one for `normalize-then-sum`. */
+  readonly baseline?: AdvantageBaseline;
+  /** Advantages are clipped to ± this. Default `null`: not at all. */
+  readonly clip?: number | null;
 }
 
 /**
@@ -172,28 +180,37 @@ function sumOfScores(
  *                          A_i = (r_i − mean_batch r) / (σ_batch + ε)
  *
  * @throws BicotError `shape` (table, weights or groups don't fit), `group-size`, `non-finite`, `reward` (no reward),
- * `value` (a scale or epsilon that makes no sense, or a scale other than `group` with `normalize-then-sum`)
+ * `value` (a scale, epsilon, baseline or clip that makes no sense; a scale other than `group` or a baseline other than
+ * `mean` with `normalize-then-sum`)
  */
 export function combineRewards(table: RewardTable, options: CombineOptions): CombinedRewards {
   const { groupSize, scale = 'group', abstention = 'neutral', epsilon = DEFAULT_EPSILON } = options;
+  const { baseline = 'mean', clip = null } = options;
   checkScale('combineRewards', scale);
   checkEpsilon('combineRewards', epsilon);
+  checkBaseline('combineRewards', baseline);
+  checkAdvantageClip('combineRewards', clip);
   const checked = check('combineRewards', table, options);
   const total = totalOf(checked, groupSize, abstention);
   if ((options.aggregation ?? 'sum-then-normalize') === 'sum-then-normalize') {
-    return { total, ...groupAdvantages(total, { groupSize, scale, epsilon }) };
+    return { total, ...groupAdvantages(total, { groupSize, scale, epsilon, baseline, clip }) };
   }
-  if (scale !== 'group') {
-    throw new BicotError(
-      'value',
-      `combineRewards: 'normalize-then-sum' standardises within groups and then over the batch, so the scale '${scale}' would do nothing. Leave scale at 'group', or use 'sum-then-normalize'.`,
-    );
-  }
+  refuseOwn('scale', scale, 'group');
+  refuseOwn('baseline', baseline, 'mean');
   const sums = sumOfScores(checked, groupSize, epsilon, abstention);
-  const { groupStd, zeroVarianceFraction } = groupAdvantages(sums, { groupSize, epsilon });
+  const { advantages: _, ...spreads } = groupAdvantages(sums, { groupSize, epsilon });
   const batch = nanMoments(sums);
   const advantages = Float32Array.from(sums, (sum) =>
     Number.isNaN(sum) ? 0 : standardScore(sum - batch.mean, batch.std + epsilon),
   );
-  return { total, advantages, groupStd, zeroVarianceFraction };
+  return { total, advantages: clipAdvantages(advantages, clip), ...spreads };
+}
+
+/** GDPO has a scale and a baseline of its own; others would do nothing. */
+function refuseOwn(name: string, value: string, only: string): void {
+  if (value === only) return;
+  throw new BicotError(
+    'value',
+    `combineRewards: 'normalize-then-sum' standardises within groups and then over the batch, so the ${name} '${value}' would do nothing. Leave ${name} at '${only}', or use 'sum-then-normalize'.`,
+  );
 }

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { assertShape } from '../tensor/shape.js';
-import { zeroWhereUnweighted } from './unweighted.js';
+import { aggregate } from './aggregate.js';
 
 /**
  * Negative log-likelihood of the tokens, for supervised pre-training:
@@ -14,7 +13,5 @@ import { zeroWhereUnweighted } from './unweighted.js';
  * @throws BicotError `shape`
  */
 export function crossEntropy(logProbs: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar {
-  assertShape('crossEntropy: logProbs', logProbs, [null, null], '[N, T]');
-  assertShape('crossEntropy: weights', weights, logProbs.shape, '[N, T]');
-  return tf.tidy(() => tf.neg(tf.sum(tf.mul(weights, zeroWhereUnweighted(logProbs, weights))))) as tf.Scalar;
+  return tf.tidy(() => tf.neg(aggregate(logProbs, weights)));
 }

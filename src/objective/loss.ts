@@ -1,43 +1,79 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { assertKnownOptions, assertNumber, NOT_NEGATIVE } from '../options.js';
 import { stopGradient } from '../tensor/gradients.js';
 import { assertShape } from '../tensor/shape.js';
-import { type ClipRange, checkClipRange } from './clip.js';
-import { checkKlKind, type KlKind, klEstimate } from './kl.js';
+import { aggregate } from './aggregate.js';
+import { checkImportance, type ImportanceCorrection, importanceWeights, offPolicyMask } from './importance.js';
+import { checkKlKind, type KlKind, kl } from './kl.js';
+import {
+  checkRatioLevel,
+  clampedDifference,
+  exponentiated,
+  LOWEST_LOG_PROB,
+  type RatioLevel,
+} from './ratio.js';
+import { unclipped } from './surrogates/clipped.js';
+import { checkSurrogate, type Surrogate } from './surrogates/surrogate.js';
 import { zeroWhereUnweighted } from './unweighted.js';
-import type { Normalizer } from './weights.js';
-
-export type { ClipRange } from './clip.js';
-
-/** The objective of one level. */
-export interface LevelObjective {
-  /** How much the level counts; 0 leaves it out of the loss. */
-  readonly weight: number;
-  /** How its tokens are averaged. */
-  readonly normalizer: Normalizer;
-  /** `null`: no clip, for one update per batch. */
-  readonly clip: ClipRange | null;
-  /** β: how strongly the reference pulls. 0 needs no reference. */
-  readonly klWeight: number;
-  readonly klEstimator: KlKind;
-}
 
 /** What the loss of one level is made of. The caller keeps ownership of all tensors. */
 export interface LevelLossInput {
   /** `[N, T]`: of the policy, differentiable. */
   readonly logProbs: tf.Tensor2D;
-  /** `[N, T]`: of the policy that sampled; a constant. Default: `logProbs` without its gradient (first update of a batch). */
+  /**
+   * `[N, T]`: of the policy before the first update of the batch; a constant. Default: `logProbs` without its
+   * gradient, which is what it is in the first update.
+   */
   readonly oldLogProbs?: tf.Tensor2D;
+  /** `[N, T]`: of the distribution that was sampled from; a constant. For the off-policy corrections. */
+  readonly behaviourLogProbs?: tf.Tensor2D;
   /** `[N, T]`: of the reference; a constant. Needed when `klWeight > 0`. */
   readonly referenceLogProbs?: tf.Tensor2D;
+  /** `[N, T]`: of the policy's distributions in nats, differentiable. Needed when `entropyWeight > 0`. */
+  readonly entropy?: tf.Tensor2D;
   /** `[N]`. */
   readonly advantages: tf.Tensor1D;
   /** `[N, T]`: from `tokenWeights`, 0 on padding; a constant. */
   readonly weights: tf.Tensor2D;
+  /** `[N, T]`: multiplies the policy's term alone, e.g. `topEntropyMask`; a constant. Default: 1. */
+  readonly policyFactor?: tf.Tensor2D;
+  /** `[N, T]`: the weights of the KL term where they are others; a constant. Default: `weights`. */
+  readonly klWeights?: tf.Tensor2D;
+  /** `[N, T]`: the weights of the entropy's mean, which add up to 1 over the batch; a constant. Default: `weights`. */
+  readonly entropyWeights?: tf.Tensor2D;
 }
 
-/** The part of a level's objective that its loss needs: `weight` and `normalizer` are in the token weights already. */
-export type LossObjective = Pick<LevelObjective, 'clip' | 'klWeight' | 'klEstimator'>;
+/** How the terms of a level's loss are made. Plain numbers: an adaptive coefficient's present value. */
+export interface LossObjective {
+  /** Default `token`. */
+  readonly ratio?: RatioLevel;
+  /** Default `unclipped()`. */
+  readonly surrogate?: Surrogate;
+  /** β: how strongly the reference pulls. Default 0, which needs no reference. */
+  readonly klWeight?: number;
+  /** Default `k3`. */
+  readonly klEstimator?: KlKind;
+  /** Multiply the KL by the ratio, which makes its gradient unbiased off-policy (DeepSeek-V3.2). Default false. */
+  readonly klImportance?: boolean;
+  /** How much entropy is worth. Default 0, which needs no entropy. */
+  readonly entropyWeight?: number;
+  /** Weighs the policy's term by how probable the sample was to the policy at the first update. Default `null`: not. */
+  readonly importance?: ImportanceCorrection | null;
+  /** Drops the policy's term of bad samples that the policy has left by more nats per token. Default `null`: none. */
+  readonly offPolicyThreshold?: number | null;
+}
+
+const LOSS_SETTINGS: readonly string[] = [
+  'ratio',
+  'surrogate',
+  'klWeight',
+  'klEstimator',
+  'klImportance',
+  'entropyWeight',
+  'importance',
+  'offPolicyThreshold',
+] satisfies (keyof LossObjective)[];
 
 /** One level of `grpoLoss`. */
 export interface LossLevel {
@@ -46,38 +82,68 @@ export interface LossLevel {
 }
 
 /**
- * The GRPO loss of one level (arXiv 2402.03300; the formulas of TRL's `GRPOTrainer`), with r = exp(lp − old):
+ * The loss of one level, for every objective of the GRPO family (in the order of TRL's `GRPOTrainer`):
  *
- *     l_it = −min( min(r_it, δ)·A_i, clip(r_it, 1 − low, 1 + high)·A_i ) + β·kl_it       loss = Σ_it w_it·l_it
+ *     loss = Σ_it w_it·m_it·k_i·ρ_it·l(r_it, A_i) + β·Σ_it v_it·kl_it − c·Σ_it u_it·H_it
  *
- * without δ, `min(r, δ)` is r; without a clip, the first term is −r·A; with β = 0 no KL is computed. Entries of
- * weight 0 contribute exactly 0 to the value and the gradient, whatever their log-probs (−∞ and NaN included).
+ * with the surrogate's l, the ratio r of `ratio`, weights w, the policy factor m, off-policy mask k, importance weights ρ,
+ * KL weights v and entropy weights u. Whatever is not asked for is not computed. Entries of weight 0 contribute
+ * exactly 0 to the value and the gradient, whatever their log-probs (−∞ and NaN included); elsewhere log-ratios are
+ * clamped to ±20, so that −∞ from the reference gives a finite number. NaN in, NaN out.
  * @returns scalar; the caller disposes it
- * @throws BicotError `shape`; `value` if `klWeight > 0` without `referenceLogProbs`, or for a bad clip, weight or estimator
+ * @throws BicotError `shape`; `value` if a term lacks its input (`referenceLogProbs`, `entropy`,
+ * `behaviourLogProbs`), or for a setting that makes no sense or does not exist
  */
 export function levelLoss(input: LevelLossInput, objective: LossObjective): tf.Scalar {
   checkInput(input);
+  assertKnownOptions('levelLoss', objective, LOSS_SETTINGS);
   checkLossObjective('levelLoss', objective);
-  const { clip, klWeight, klEstimator } = objective;
-  const { referenceLogProbs, weights } = input;
-  if (klWeight > 0 && !referenceLogProbs) {
-    throw new BicotError(
-      'value',
-      `levelLoss: klWeight is ${klWeight} but there are no referenceLogProbs. Pass the reference's log-probs, or set klWeight to 0.`,
-    );
-  }
+  checkTerms(input, objective);
+  const { klWeight = 0, klEstimator = 'k3', klImportance = false, entropyWeight = 0 } = objective;
+  const { referenceLogProbs, entropy, weights } = input;
   return tf.tidy(() => {
-    const logProbs = zeroWhereUnweighted(input.logProbs, weights); // [N, T]
-    const old = stopGradient(input.oldLogProbs ? zeroWhereUnweighted(input.oldLogProbs, weights) : logProbs); // [N, T]
-    const ratio = tf.exp(tf.sub(logProbs, old)); // [N, T]
-    const advantages = tf.expandDims(input.advantages, 1); // [N, 1]
-    let losses = tf.neg(surrogate(ratio, advantages, clip)); // [N, T]
+    // Rows that only the KL sees have a weight there.
+    const present = input.klWeights ? tf.maximum(weights, input.klWeights) : weights;
+    const mask = tf.cast(tf.notEqual(present, 0), 'float32') as tf.Tensor2D; // [N, T]
+    const valid = (values: tf.Tensor2D) => zeroWhereUnweighted(values, mask); // [N, T]
+    // −∞ · 0, for an advantage of 0, would be NaN.
+    const logProbs = tf.maximum(valid(input.logProbs), LOWEST_LOG_PROB) as tf.Tensor2D;
+    const old = stopGradient(input.oldLogProbs ? valid(input.oldLogProbs) : logProbs); // [N, T]
+    const behaviour = input.behaviourLogProbs && valid(input.behaviourLogProbs);
+    const logRatio = clampedDifference(logProbs, old) as tf.Tensor2D;
+    const ratio = exponentiated(logRatio, mask, objective.ratio ?? 'token');
+    const advantages = tf.reshape(input.advantages, [-1, 1]) as tf.Tensor2D; // [N, 1]
+    const { loss } = objective.surrogate ?? unclipped();
+    let losses = loss({ logProbs, oldLogProbs: old, logRatio, ratio, advantages, mask }); // [N, T] or [N, 1]
+    if (behaviour) losses = corrected(losses, { advantages, logProbs, old, behaviour, mask }, objective);
+    if (input.policyFactor) losses = tf.mul(losses, input.policyFactor);
+    let total = aggregate(tf.mul(losses, tf.onesLike(weights)), weights);
     if (klWeight > 0 && referenceLogProbs) {
-      const reference = stopGradient(zeroWhereUnweighted(referenceLogProbs, weights)); // [N, T]
-      losses = tf.add(losses, tf.mul(klWeight, klEstimate(klEstimator, logProbs, reference)));
+      const reference = stopGradient(valid(referenceLogProbs));
+      let penalty = kl(klEstimator, logProbs, reference); // [N, T]
+      if (klImportance) penalty = tf.mul(penalty, ratio);
+      total = tf.add(total, tf.mul(klWeight, aggregate(penalty, input.klWeights ?? weights)));
     }
-    return tf.sum(tf.mul(weights, losses)) as tf.Scalar;
+    if (entropyWeight > 0 && entropy) {
+      const bonus = aggregate(entropy, input.entropyWeights ?? weights);
+      total = tf.sub(total, tf.mul(entropyWeight, bonus));
+    }
+    return total;
   });
+}
+
+/** The policy's losses with what is off-policy weighed or left out. */
+function corrected(
+  losses: tf.Tensor,
+  terms: Readonly<Record<'advantages' | 'logProbs' | 'old' | 'behaviour' | 'mask', tf.Tensor2D>>,
+  { importance, offPolicyThreshold }: LossObjective,
+): tf.Tensor {
+  const { advantages, logProbs, old, behaviour, mask } = terms;
+  let result = losses;
+  if (typeof offPolicyThreshold === 'number') {
+    result = tf.mul(result, offPolicyMask(advantages, logProbs, behaviour, mask, offPolicyThreshold));
+  }
+  return importance ? tf.mul(result, importanceWeights(old, behaviour, mask, importance)) : result;
 }
 
 /**
@@ -96,36 +162,65 @@ export function grpoLoss(levels: readonly LossLevel[]): tf.Scalar {
   );
 }
 
-/** min(min(r, δ)·A, clip(r)·A): `[N, T]`. */
-function surrogate(ratio: tf.Tensor, advantages: tf.Tensor, clip: ClipRange | null): tf.Tensor {
-  if (clip === null) return tf.mul(ratio, advantages);
-  const capped = clip.delta === undefined ? ratio : tf.minimum(ratio, clip.delta);
-  const clipped = tf.clipByValue(ratio, 1 - clip.low, 1 + clip.high);
-  // At a tie (any r inside the range) tf.minimum gives the whole gradient to its first argument. The unclipped term
-  // comes first, so that no backend's idea of the gradient at the ends of the range matters.
-  return tf.minimum(tf.mul(capped, advantages), tf.mul(clipped, advantages));
-}
-
 /**
- * Throws unless the clip, the KL weight and its estimator make sense.
+ * Throws unless the settings of a loss make sense, each by itself and together.
  * @throws BicotError `value`
  */
-export function checkLossObjective(what: string, { clip, klWeight, klEstimator }: LossObjective): void {
-  checkClipRange(what, clip);
-  if (!(klWeight >= 0 && klWeight < Number.POSITIVE_INFINITY)) {
-    throw new BicotError('value', `${what}: klWeight is ${klWeight}, but must be finite and not negative.`);
+export function checkLossObjective(what: string, objective: LossObjective): void {
+  const { ratio = 'token', surrogate, klWeight = 0, klEstimator = 'k3', entropyWeight = 0 } = objective;
+  checkRatioLevel(what, ratio);
+  if (surrogate !== undefined) checkSurrogate(what, surrogate);
+  if (surrogate?.ownRatio && ratio !== 'token') {
+    throw new BicotError(
+      'value',
+      `${what}: the surrogate '${surrogate.name}' makes its own ratio, so ratio '${ratio}' would do nothing. Leave ratio at 'token', or use another surrogate.`,
+    );
   }
+  assertNumber(what, 'klWeight', klWeight, NOT_NEGATIVE);
   checkKlKind(`${what}: klEstimator`, klEstimator);
+  assertNumber(what, 'entropyWeight', entropyWeight, NOT_NEGATIVE);
+  if (objective.importance) checkImportance(what, objective.importance);
+  if (typeof objective.offPolicyThreshold === 'number') {
+    assertNumber(what, 'offPolicyThreshold', objective.offPolicyThreshold, NOT_NEGATIVE);
+  }
+}
+
+/** Every term that is asked for has what it needs. */
+function checkTerms(input: LevelLossInput, objective: LossObjective): void {
+  const { klWeight = 0, entropyWeight = 0, importance, offPolicyThreshold } = objective;
+  const need = (asked: boolean, tensor: tf.Tensor | undefined, setting: string, name: string): void => {
+    if (!asked || tensor) return;
+    throw new BicotError(
+      'value',
+      `levelLoss: ${setting}, but there are no ${name}. Pass them, or leave the setting out.`,
+    );
+  };
+  need(klWeight > 0, input.referenceLogProbs, `klWeight is ${klWeight}`, 'referenceLogProbs');
+  need(entropyWeight > 0, input.entropy, `entropyWeight is ${entropyWeight}`, 'entropy values (input.entropy)');
+  need(Boolean(importance), input.behaviourLogProbs, 'importance is set', 'behaviourLogProbs');
+  need(
+    typeof offPolicyThreshold === 'number',
+    input.behaviourLogProbs,
+    `offPolicyThreshold is ${offPolicyThreshold}`,
+    'behaviourLogProbs',
+  );
 }
 
 function checkInput(input: LevelLossInput): void {
-  const { logProbs, oldLogProbs, referenceLogProbs, advantages, weights } = input;
+  const { logProbs, advantages, weights } = input;
   assertShape('levelLoss: logProbs', logProbs, [null, null], '[N, T]');
-  const [rows] = logProbs.shape;
-  assertShape('levelLoss: advantages', advantages, [rows], '[N]');
+  assertShape('levelLoss: advantages', advantages, [logProbs.shape[0]], '[N]');
   assertShape('levelLoss: weights', weights, logProbs.shape, '[N, T]');
-  if (oldLogProbs) assertShape('levelLoss: oldLogProbs', oldLogProbs, logProbs.shape, '[N, T]');
-  if (referenceLogProbs) {
-    assertShape('levelLoss: referenceLogProbs', referenceLogProbs, logProbs.shape, '[N, T]');
+  for (const name of [
+    'oldLogProbs',
+    'behaviourLogProbs',
+    'referenceLogProbs',
+    'entropy',
+    'policyFactor',
+    'klWeights',
+    'entropyWeights',
+  ] as const) {
+    const tensor = input[name];
+    if (tensor) assertShape(`levelLoss: ${name}`, tensor, logProbs.shape, '[N, T]');
   }
 }

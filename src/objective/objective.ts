@@ -1,16 +1,63 @@
 import { BicotError } from '../errors.js';
-import { type AdvantageScale, checkEpsilon, checkScale } from './advantages.js';
-import { checkLossObjective, type LevelObjective } from './loss.js';
-import { checkNormalizer, checkWeight } from './weights.js';
+import { assertKnownOptions } from '../options.js';
+import {
+  type AdvantageBaseline,
+  type AdvantageScale,
+  checkAdvantageClip,
+  checkBaseline,
+  checkEpsilon,
+  checkScale,
+} from './advantages.js';
+import { type Coefficient, checkCoefficient, coefficientValue, initialState } from './coefficient.js';
+import { checkEntropyShare } from './entropy.js';
+import type { ImportanceCorrection } from './importance.js';
+import type { KlKind } from './kl.js';
+import { checkLossObjective, type LossObjective } from './loss.js';
+import type { RatioLevel } from './ratio.js';
+import type { Surrogate } from './surrogates/surrogate.js';
+import { checkNormalizer, checkWeight, type Normalizer } from './weights.js';
+import { checkZeroVariance, type ZeroVariance } from './zero-variance.js';
+
+/** The objective of one level. */
+export interface LevelObjective {
+  /** How much the level counts; 0 leaves it out of the loss. */
+  readonly weight: number;
+  /** How its tokens are averaged. */
+  readonly normalizer: Normalizer;
+  /** What is compared with the policy that sampled: tokens or sequences. */
+  readonly ratio: RatioLevel;
+  /** How ratio and advantage become a loss: `clipped(…)`, `unclipped()`, `clippedWeight(…)`, `softGate(…)`, or your own. */
+  readonly surrogate: Surrogate;
+  /** β: how strongly the reference pulls, fixed or adaptive. 0 needs no reference. */
+  readonly klWeight: Coefficient;
+  readonly klEstimator: KlKind;
+  /** Multiply the KL by the ratio. */
+  readonly klImportance: boolean;
+  /** How much entropy is worth, fixed or adaptive. */
+  readonly entropyWeight: Coefficient;
+  /** ρ: only the share ρ of the tokens with the highest entropy has a policy loss. 1 is all. */
+  readonly topEntropyShare: number;
+  /** Weighs samples by how probable they were to the policy at the first update; `null`: not. */
+  readonly importance: ImportanceCorrection | null;
+  /** Drops bad samples that the policy has left by more nats per token; `null`: none. */
+  readonly offPolicyThreshold: number | null;
+}
 
 /** How rewards become advantages. How several rewards become one is the ensemble's business. */
 export interface AdvantageObjective {
   readonly scale: AdvantageScale;
   /** Added to every spread: finite, not negative. */
   readonly epsilon: number;
+  readonly baseline: AdvantageBaseline;
+  /** Advantages are clipped to ± this; `null`: not at all. */
+  readonly clip: number | null;
+  /** What becomes of groups whose samples all got the same reward. */
+  readonly zeroVariance: ZeroVariance;
+  /** Whether the KL penalty acts on them too, where they are kept. */
+  readonly zeroVarianceKl: boolean;
 }
 
-/** All that GRPO optimises, as plain data: print it, save it, or change it with a spread. */
+/** All that GRPO optimises, as plain data and a few small functions: print it, or change it with a spread. */
 export interface Objective {
   /** For logs. */
   readonly name: string;
@@ -23,9 +70,25 @@ export interface Objective {
   readonly levels?: Readonly<Record<string, Partial<LevelObjective>>>;
 }
 
+/** Names of a level's settings. */
+export const LEVEL_SETTINGS: readonly string[] = [
+  'weight',
+  'normalizer',
+  'ratio',
+  'surrogate',
+  'klWeight',
+  'klEstimator',
+  'klImportance',
+  'entropyWeight',
+  'topEntropyShare',
+  'importance',
+  'offPolicyThreshold',
+] satisfies (keyof LevelObjective)[];
+
 /**
  * The objective of one level: the common one with the level's own settings over it.
  * @throws BicotError `value` if a setting of the level, or of the advantages that all levels share, makes no sense
+ * or does not exist
  */
 export function levelObjective(objective: Objective, name: string): LevelObjective {
   const own = objective.levels && Object.hasOwn(objective.levels, name) ? objective.levels[name] : undefined;
@@ -33,11 +96,14 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
   const settings = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
   const level: LevelObjective = { ...objective.level, ...Object.fromEntries(settings) };
   const what = `objective '${objective.name}', level '${name}'`;
-  checkScale(what, objective.advantages.scale);
-  checkEpsilon(what, objective.advantages.epsilon);
+  checkAdvantages(what, objective.advantages);
+  assertKnownOptions(what, level, LEVEL_SETTINGS);
   checkWeight(what, level.weight);
   checkNormalizer(what, level.normalizer);
-  checkLossObjective(what, level);
+  checkCoefficient(what, 'klWeight', level.klWeight);
+  checkCoefficient(what, 'entropyWeight', level.entropyWeight);
+  checkEntropyShare(what, level.topEntropyShare);
+  checkLossObjective(what, lossObjective(level));
   if (objective.joint && level.normalizer !== 'token-mean') {
     throw new BicotError(
       'value',
@@ -45,4 +111,47 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
     );
   }
   return level;
+}
+
+/** What the coefficients of a level's loss are worth. */
+export interface LossCoefficients {
+  readonly klWeight: number;
+  readonly entropyWeight: number;
+}
+
+/**
+ * The part of a level's objective that its loss needs.
+ * @param coefficients their present values. Default: those at the first update
+ */
+export function lossObjective(
+  level: LevelObjective,
+  coefficients: LossCoefficients = {
+    klWeight: coefficientValue(level.klWeight, initialState(level.klWeight)),
+    entropyWeight: coefficientValue(level.entropyWeight, initialState(level.entropyWeight)),
+  },
+): LossObjective {
+  const { ratio, surrogate, klEstimator, klImportance, importance, offPolicyThreshold } = level;
+  return { ratio, surrogate, klEstimator, klImportance, importance, offPolicyThreshold, ...coefficients };
+}
+
+function checkAdvantages(what: string, advantages: AdvantageObjective): void {
+  assertKnownOptions(`${what}: advantages`, advantages, [
+    'scale',
+    'epsilon',
+    'baseline',
+    'clip',
+    'zeroVariance',
+    'zeroVarianceKl',
+  ]);
+  checkScale(what, advantages.scale);
+  checkEpsilon(what, advantages.epsilon);
+  checkBaseline(what, advantages.baseline);
+  checkAdvantageClip(what, advantages.clip);
+  checkZeroVariance(what, advantages.zeroVariance);
+  if (!advantages.zeroVarianceKl && advantages.zeroVariance !== 'keep') {
+    throw new BicotError(
+      'value',
+      `${what}: zeroVarianceKl is false, but groups without spread are not kept (${JSON.stringify(advantages.zeroVariance)}), so that there is no KL on them to switch off. Drop one of the two.`,
+    );
+  }
 }

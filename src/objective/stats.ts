@@ -1,5 +1,6 @@
 import { assertLength } from '../tensor/shape.js';
-import type { ClipRange } from './clip.js';
+import { MAX_LOG_RATIO, type RatioLevel } from './ratio.js';
+import type { Surrogate } from './surrogates/surrogate.js';
 
 /** What `levelStats` reads, on the host. Values at padding are not looked at. */
 export interface LevelStatsInput {
@@ -27,20 +28,28 @@ export interface LevelStats {
   readonly maxRatioDeviation: number;
   /** 1 if there are no tokens. */
   readonly meanRatio: number;
-  /** Share of the tokens whose policy gradient the clip removes (without `delta`: TRL's `clip_ratio/region_mean`). */
+  /** Share of the tokens whose policy gradient the surrogate's clip removes (without `delta`: TRL's `clip_ratio/region_mean`). */
   readonly clipFraction: number;
   /** Valid tokens. */
   readonly tokens: number;
 }
 
+/** What of an objective its metrics depend on. Default: the tokens' own ratios, and nothing that stops a token. */
+export interface StatsObjective {
+  /** Which ratio the surrogate sees. */
+  readonly ratio?: RatioLevel;
+  /** Says which tokens stop pulling. */
+  readonly surrogate?: Pick<Surrogate, 'stops'>;
+}
+
 /**
  * Metrics of one level, in float64 on the host.
- * @param clip the clip range of the loss; `null` for none
  * @throws BicotError `shape`
  */
-export function levelStats(input: LevelStatsInput, clip: ClipRange | null): LevelStats {
+export function levelStats(input: LevelStatsInput, objective: StatsObjective = {}): LevelStats {
   checkInput(input);
   const { logProbs, oldLogProbs, referenceLogProbs, advantages, lengths, width } = input;
+  const { ratio: ratioLevel = 'token', surrogate } = objective;
   let kl = 0;
   let approxKl = 0;
   let maxRatioDeviation = 0;
@@ -48,18 +57,23 @@ export function levelStats(input: LevelStatsInput, clip: ClipRange | null): Leve
   let clipped = 0;
   let tokens = 0;
   lengths.forEach((length, row) => {
+    let sumOfLogs = 0;
+    let stopped = 0;
     for (let i = row * width; i < row * width + length; i++) {
       const logProb = logProbs[i] as number;
       const logRatio = logProb - (oldLogProbs[i] as number);
       const ratio = Math.exp(logRatio);
+      sumOfLogs += logRatio;
       if (referenceLogProbs) kl += k3((referenceLogProbs[i] as number) - logProb);
       approxKl += k3(logRatio);
       // Math.max and not a comparison, so that NaN shows.
       maxRatioDeviation = Math.max(maxRatioDeviation, Math.abs(ratio - 1));
       ratios += ratio;
-      if (clip && isClipped(ratio, advantages[row] as number, clip)) clipped++;
+      if (surrogate?.stops?.(ratio, advantages[row] as number)) stopped++;
       tokens++;
     }
+    if (ratioLevel === 'token') clipped += stopped;
+    else if (surrogate?.stops?.(Math.exp(sumOfLogs / length), advantages[row] as number)) clipped += length;
   });
   const mean = (sum: number): number => (tokens === 0 ? 0 : sum / tokens);
   return {
@@ -72,18 +86,10 @@ export function levelStats(input: LevelStatsInput, clip: ClipRange | null): Leve
   };
 }
 
-/** exp(Δ) − Δ − 1, without cancellation near 0. */
+/** exp(Δ) − Δ − 1, without cancellation near 0, and with Δ clamped as in the loss. */
 function k3(delta: number): number {
-  return Math.expm1(delta) - delta;
-}
-
-/** Whether min(min(r, δ)·A, clip(r)·A) is flat in r. */
-function isClipped(ratio: number, advantage: number, { low, high, delta }: ClipRange): boolean {
-  if (advantage > 0) return ratio > Math.min(1 + high, delta ?? Number.POSITIVE_INFINITY);
-  if (advantage < 0) {
-    return ratio < 1 - low || (delta !== undefined && ratio > Math.max(delta, 1 + high));
-  }
-  return false;
+  const clamped = Math.min(MAX_LOG_RATIO, Math.max(-MAX_LOG_RATIO, delta));
+  return Math.expm1(clamped) - clamped;
 }
 
 function checkInput(input: LevelStatsInput): void {

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { tokenEntropy } from '../kernels/token-entropy.js';
 import { tokenLogProbs } from '../kernels/token-log-probs.js';
+import { untaped } from '../tensor/gradients.js';
 import { maskedFill } from '../tensor/masked.js';
 import { assertShape } from '../tensor/shape.js';
 import { assertDistribution, isGuided, type TokenDistribution } from './distribution.js';
@@ -22,6 +24,38 @@ export interface ScoredBatch<Context> {
 /** The logit of a token that truncation dropped: probability 0 in float32, and no infinity to make NaNs of. */
 const DROPPED = -1e9;
 
+/** What a policy thinks of completions' tokens; the caller disposes both. */
+export interface CompletionScores {
+  /** `[N, T]`, 0 on padding. */
+  readonly logProbs: tf.Tensor2D;
+  /** `[N, T]`: in nats, of the distribution that each token was drawn from; 0 on padding. */
+  readonly entropy: tf.Tensor2D;
+}
+
+/**
+ * As `completionLogProbs`, with the entropy of the same distributions, out of one forward pass. It needs the full
+ * logits, so `policy.logProbs` is not used. Differentiable in the policy's variables.
+ * @throws BicotError as `completionLogProbs`
+ */
+export function completionScores<Context>(
+  policy: Policy<Context>,
+  batch: ScoredBatch<Context>,
+  distribution: TokenDistribution = {},
+): CompletionScores {
+  assertScorable(policy, batch, distribution);
+  const { rows, width, ids } = batch.completion;
+  if (rows * width === 0) return { logProbs: tf.zeros([rows, width]), entropy: tf.zeros([rows, width]) };
+  return tf.tidy(() => {
+    const mask = tf.tensor2d(tokenMask(batch.completion), [rows, width]); // [N, T]
+    const masked = (values: tf.Tensor1D) => maskedFill(tf.reshape(values, [rows, width]), mask) as tf.Tensor2D;
+    const logits = distributionLogits(policy, batch, distribution); // [N·T, V]
+    return {
+      logProbs: masked(tokenLogProbs(logits, tf.tensor1d(ids, 'int32'))),
+      entropy: masked(tokenEntropy(logits)),
+    };
+  });
+}
+
 /**
  * Log-probs of the completions' tokens under the policy: temperature, guidance and truncation as in
  * `distribution`, so that they equal the sampler's behaviour log-probs when the weights are the same.
@@ -40,31 +74,46 @@ export function completionLogProbs<Context>(
   assertScorable(policy, batch, distribution);
   const { contexts, completion, space } = batch;
   const { rows, width } = completion;
-  const { temperature = 1, guidance, kept } = distribution;
+  const { temperature = 1, kept } = distribution;
   if (rows * width === 0) return tf.zeros([rows, width]);
 
   return tf.tidy(() => {
-    const branch = guidance?.logProbs ?? 'guided';
-    const guided = isGuided(guidance) && branch !== 'conditional';
     const mask = tf.tensor2d(tokenMask(completion), [rows, width]); // [N, T]
-    if (!guided && kept === undefined && policy.logProbs !== undefined) {
+    if (!scoresGuided(distribution) && kept === undefined && policy.logProbs !== undefined) {
       const direct = policy.logProbs(contexts, completion, space, temperature); // [N, T]
       assertShape('policy.logProbs', direct, [rows, width], '[N, T]');
       return maskedFill(direct, mask);
     }
 
+    const logits = distributionLogits(policy, batch, distribution); // [N·T, V]
+    const targets = tf.tensor1d(completion.ids, 'int32'); // [N·T]
+    return maskedFill(tf.reshape(tokenLogProbs(logits, targets), [rows, width]) as tf.Tensor2D, mask);
+  });
+}
+
+/** Whether both branches of guidance are scored. */
+function scoresGuided({ guidance }: TokenDistribution): boolean {
+  return isGuided(guidance) && guidance.logProbs !== 'conditional';
+}
+
+/** Logits of the distribution that is scored: guided, tempered, without the tokens that truncation dropped. `[N·T, V]`. */
+function distributionLogits<Context>(
+  policy: Policy<Context>,
+  batch: ScoredBatch<Context>,
+  distribution: TokenDistribution,
+): tf.Tensor2D {
+  const { temperature = 1, guidance, kept } = distribution;
+  return tf.tidy(() => {
     let logits = flatLogits(policy, batch); // [N·T, V]
-    if (guided) {
-      const twins = unconditionalContexts(policy, contexts, guidance);
+    if (guidance !== undefined && scoresGuided(distribution)) {
+      const twins = unconditionalContexts(policy, batch.contexts, guidance);
       const score = () => flatLogits(policy, { ...batch, contexts: twins });
-      const uncond = branch === 'guided-detached' ? untaped(score) : score(); // [N·T, V]
+      const uncond = guidance.logProbs === 'guided-detached' ? untaped(score) : score(); // [N·T, V]
       // ℓ = u + s·(c − u), Ho & Salimans 2022 with their 1 + w = s
       logits = tf.add(uncond, tf.mul(tf.sub(logits, uncond), guidance.scale));
     }
     if (temperature !== 1) logits = tf.div(logits, temperature);
-    if (kept !== undefined) logits = dropTokens(logits, kept);
-    const targets = tf.tensor1d(completion.ids, 'int32'); // [N·T]
-    return maskedFill(tf.reshape(tokenLogProbs(logits, targets), [rows, width]) as tf.Tensor2D, mask);
+    return kept === undefined ? logits : dropTokens(logits, kept);
   });
 }
 
@@ -81,12 +130,6 @@ function flatLogits<Context>(policy: Policy<Context>, batch: ScoredBatch<Context
 function dropTokens(logits: tf.Tensor2D, kept: KeptSet): tf.Tensor2D {
   const mask = tf.tensor2d(keptMask(kept), logits.shape, 'bool');
   return tf.where(mask, logits, tf.fill(logits.shape, DROPPED));
-}
-
-/** Runs `compute` without recording it for gradients: cheaper than recording it and stopping the gradient after. */
-function untaped(compute: () => tf.Tensor2D): tf.Tensor2D {
-  // Nothing inside a custom-gradient operation is recorded, and this one has no inputs to send gradients to.
-  return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))() as tf.Tensor2D;
 }
 
 function assertScorable<Context>(

@@ -1,8 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
-import { isTruncated } from '../policy/distribution.js';
+import { isTruncated, type TokenDistribution } from '../policy/distribution.js';
 import { sliceKeptSet } from '../policy/kept.js';
-import { completionLogProbs } from '../policy/log-probs.js';
+import {
+  type CompletionScores,
+  completionLogProbs,
+  completionScores,
+  type ScoredBatch,
+} from '../policy/log-probs.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
 import { sliceTokenBatch } from '../policy/tokens.js';
@@ -32,22 +37,37 @@ export function levelLogProbs<Context>(
   level: LevelRollout<Context>,
   options: LevelLogProbsOptions<Context> = {},
 ): tf.Tensor2D {
-  const { policy = level.policy, begin = 0, end = level.completion.rows } = options;
+  return completionLogProbs(options.policy ?? level.policy, ...scored(level, options));
+}
+
+/**
+ * As `levelLogProbs`, with the entropy of the same distributions out of one forward pass, for an entropy bonus.
+ * @returns `[R, T]` each; the caller disposes them
+ * @throws BicotError as `levelLogProbs`
+ */
+export function levelScores<Context>(
+  level: LevelRollout<Context>,
+  options: LevelLogProbsOptions<Context> = {},
+): CompletionScores {
+  return completionScores(options.policy ?? level.policy, ...scored(level, options));
+}
+
+/** The rows and the distribution they were sampled from. */
+function scored<Context>(
+  level: LevelRollout<Context>,
+  { begin = 0, end = level.completion.rows }: Partial<RowRange>,
+): [ScoredBatch<Context>, TokenDistribution] {
   assertScorable(level);
   assertRange(level, { begin, end });
-  return completionLogProbs(
-    policy,
+  const { temperature, guidance } = level.sampling;
+  return [
     {
       contexts: level.contexts.slice(begin, end),
       completion: sliceTokenBatch(level.completion, begin, end),
       space: level.space,
     },
-    {
-      temperature: level.sampling.temperature,
-      guidance: level.sampling.guidance,
-      kept: level.kept && sliceKeptSet(level.kept, begin, end),
-    },
-  );
+    { temperature, guidance, kept: level.kept && sliceKeptSet(level.kept, begin, end) },
+  ];
 }
 
 function assertScorable<Context>(level: LevelRollout<Context>): void {

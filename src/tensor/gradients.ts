@@ -1,12 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 
+/**
+ * Runs `compute` without recording it for gradients, so that it may use operations that have none (comparisons), and
+ * costs nothing in the backward pass.
+ */
+export function untaped<T extends tf.Tensor>(compute: () => T): T {
+  // Nothing inside a custom-gradient operation is recorded, and this one has no inputs to send gradients to.
+  return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))() as T;
+}
+
 /** The same values, with no gradient through them. Same shape; the caller disposes it. */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
-  return tf.customGrad((y) => ({
-    value: tf.clone(y as tf.Tensor),
-    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
-  }))(x) as T;
+  return untaped(() => tf.clone(x));
 }
 
 /**

@@ -80,6 +80,8 @@ export interface GradientAccumulator {
   add(gradients: Gradients): void;
   /** The sum so far; owned by the accumulator. */
   total(): Gradients;
+  /** Hands over the sum, which the caller disposes, and starts again from nothing. */
+  take(): Gradients;
   /** Frees the sum. Safe to call twice. */
   dispose(): void;
 }
@@ -96,6 +98,11 @@ export function gradientAccumulator(): GradientAccumulator {
       }
     },
     total: () => sums,
+    take() {
+      const taken = sums;
+      sums = {};
+      return taken;
+    },
     dispose() {
       tf.dispose(sums);
       sums = {};

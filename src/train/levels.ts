@@ -1,9 +1,19 @@
 import { BicotError } from '../errors.js';
-import type { LevelObjective } from '../objective/loss.js';
-import { levelObjective, type Objective } from '../objective/objective.js';
+import { isActive } from '../objective/coefficient.js';
+import { topEntropyMask } from '../objective/entropy.js';
+import type { LossObjective } from '../objective/loss.js';
+import {
+  type LevelObjective,
+  type LossCoefficients,
+  levelObjective,
+  lossObjective,
+  type Objective,
+} from '../objective/objective.js';
 import { tokenWeights } from '../objective/weights.js';
 import { isGuided } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
+import { tokenSpaceOf } from '../policy/spaces.js';
+import { tokenMask } from '../policy/tokens.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { repeatHostRows } from '../tensor/repeat-rows.js';
 
@@ -11,17 +21,25 @@ import { repeatHostRows } from '../tensor/repeat-rows.js';
 export interface LevelBatch<C> {
   readonly level: LevelRollout<C>;
   readonly objective: LevelObjective;
+  /** The same, as its loss needs it: with the coefficients' present values. */
+  readonly loss: LossObjective;
   /** Sampled by the policy that is trained. Others are neither scored again nor trained. */
   readonly own: boolean;
-  /** Contributes a gradient: own tokens, a weight, and a KL penalty or a non-zero advantage. */
+  /** Contributes a gradient: own tokens, a weight, and a KL penalty, an entropy bonus or a non-zero advantage. */
   readonly trained: boolean;
   /** `[N]`. */
   readonly advantages: Float32Array;
   /** `[N · T]`: of the whole batch, so that micro-batches add up to it exactly. */
   readonly weights: Float32Array;
+  /** `[N · T]`: which tokens have a policy loss; absent if all have. */
+  readonly policyFactor?: Float32Array;
+  /** `[N · T]`: of the KL penalty, where they are not `weights`. */
+  readonly klWeights?: Float32Array;
+  /** `[N · T]`: of the entropy bonus; absent without one. */
+  readonly entropyWeights?: Float32Array;
   /** `[R · T]`: of the policy that sampled; absent where the policy's own at the first update stand for them. */
   readonly oldLogProbs?: Float32Array;
-  /** `[R · T]`; absent without a KL penalty. */
+  /** `[R · T]`: of the reference; absent without a KL penalty. */
   readonly referenceLogProbs?: Float32Array;
 }
 
@@ -39,6 +57,14 @@ export function trainsOtherDistribution<C>(level: LevelRollout<C>): boolean {
   return isGuided(guidance) && guidance.logProbs === 'conditional';
 }
 
+/** What else `levelBatches` may be told. */
+export interface LevelBatchOptions {
+  /** Present values of the coefficients, by level. Default: those at the first update. */
+  readonly coefficients?: Readonly<Record<string, LossCoefficients>>;
+  /** `[B]`: groups without spread, for `zeroVarianceKl: false`. Default: those whose advantages are all 0. */
+  readonly flat?: readonly boolean[];
+}
+
 /**
  * Joins a rollout with its advantages and its objective. All levels count in a joint normaliser, trained or not.
  * @param advantages `[N]`
@@ -50,32 +76,92 @@ export function levelBatches<P, C>(
   rollout: Rollout<P, C>,
   advantages: Float32Array,
   objective: Objective,
+  options: LevelBatchOptions = {},
 ): LevelBatch<C>[] {
   checkLevelNames(objective, rollout);
   const objectives = rollout.levels.map(({ name }) => levelObjective(objective, name));
   const weights = tokenWeights(
-    rollout.levels.map(({ completion, samplesPerRow }, i) => ({
-      lengths: repeatHostRows(completion.lengths, 1, samplesPerRow), // [N]
-      width: completion.width,
+    rollout.levels.map((level, i) => ({
+      ...samplesOf(level),
       weight: (objectives[i] as LevelObjective).weight,
       normalizer: (objectives[i] as LevelObjective).normalizer,
+      maxLength: level.sampling.maxTokens ?? imageLength(level),
     })),
     { joint: objective.joint },
   );
   const informative = advantages.some((advantage) => advantage !== 0);
   return rollout.levels.map((level, i) => {
-    const { weight, klWeight } = objectives[i] as LevelObjective;
     const own = level.policy === policy;
-    return {
+    const ofLevel = objectives[i] as LevelObjective;
+    const { weight, klWeight, entropyWeight, importance } = ofLevel;
+    const loss = lossObjective(ofLevel, options.coefficients?.[level.name]);
+    const pulled = isActive(klWeight) || isActive(entropyWeight) || informative;
+    const batch: LevelBatch<C> = {
       level,
-      objective: objectives[i] as LevelObjective,
+      objective: ofLevel,
+      loss,
       own,
-      trained: own && weight > 0 && tokenCount(level) > 0 && (klWeight > 0 || informative),
+      trained: own && weight > 0 && tokenCount(level) > 0 && pulled,
       advantages,
       weights: weights[i] as Float32Array,
-      ...(trainsOtherDistribution(level) ? {} : { oldLogProbs: level.behaviourLogProbs }),
+      ...(trainsOtherDistribution(level) || importance ? {} : { oldLogProbs: level.behaviourLogProbs }),
     };
+    return own ? { ...batch, ...masks(batch, objective, rollout.groupSize, options.flat) } : batch;
   });
+}
+
+/** What a level's terms have for weights besides the tokens'. */
+function masks<C>(
+  { level, objective, loss, weights, advantages }: LevelBatch<C>,
+  { advantages: { zeroVarianceKl } }: Objective,
+  groupSize: number,
+  flat: readonly boolean[] | undefined,
+): Pick<LevelBatch<C>, 'policyFactor' | 'klWeights' | 'entropyWeights'> {
+  const { lengths, width } = samplesOf(level);
+  const { weight, topEntropyShare } = objective;
+  const policyFactor =
+    topEntropyShare < 1 ? topEntropyMask(entropyOf(level), sampleMask(level), topEntropyShare) : undefined;
+  const result: { -readonly [K in 'policyFactor' | 'klWeights' | 'entropyWeights']?: Float32Array } = {};
+  if (policyFactor) result.policyFactor = policyFactor;
+  if (loss.entropyWeight !== undefined && loss.entropyWeight > 0) {
+    // The mean entropy of the tokens that have a policy loss, as TRL.
+    const mask = policyFactor ?? sampleMask(level);
+    const counts = lengths.map((_, row) =>
+      mask.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value, 0),
+    );
+    [result.entropyWeights] = tokenWeights([
+      { lengths: counts, width, mask, weight, normalizer: 'token-mean' },
+    ]);
+  }
+  if (!zeroVarianceKl) {
+    const isFlat = (row: number): boolean => {
+      const group = Math.floor(row / groupSize);
+      if (flat) return flat[group] as boolean;
+      return advantages.subarray(group * groupSize, (group + 1) * groupSize).every((value) => value === 0);
+    };
+    result.klWeights = weights.map((value, i) => (isFlat(Math.floor(i / width)) ? 0 : value));
+  }
+  return result;
+}
+
+/** Lengths of the samples, `[N]`, where rows are shared, and the width. */
+function samplesOf<C>({ completion, samplesPerRow }: LevelRollout<C>): { lengths: Int32Array; width: number } {
+  return { lengths: repeatHostRows(completion.lengths, 1, samplesPerRow), width: completion.width };
+}
+
+/** `[N · T]`: 1 where a sample's token is valid. */
+function sampleMask<C>({ completion, samplesPerRow }: LevelRollout<C>): Float32Array {
+  return repeatHostRows(tokenMask(completion), completion.width, samplesPerRow);
+}
+
+/** `[N · T]`: of the distributions that were sampled from. */
+function entropyOf<C>({ entropy, completion, samplesPerRow }: LevelRollout<C>): Float32Array {
+  return repeatHostRows(entropy, completion.width, samplesPerRow);
+}
+
+function imageLength<C>({ policy, space }: LevelRollout<C>): number | undefined {
+  const tokens = tokenSpaceOf(policy, space);
+  return tokens.kind === 'image' ? tokens.length : undefined;
 }
 
 /** A setting for a level that does not exist would silently do nothing. */

@@ -2,6 +2,7 @@ import { nanMoments } from '../objective/statistics.js';
 import { levelStats } from '../objective/stats.js';
 import type { EnsembleResult } from '../rewards/ensemble.js';
 import type { RewardResult } from '../rewards/reward.js';
+import type { LevelRollout } from '../rollout/types.js';
 import { repeatHostRows } from '../tensor/repeat-rows.js';
 import { type LevelBatch, tokenCount, trainsOtherDistribution } from './levels.js';
 
@@ -45,6 +46,12 @@ export interface LevelMetrics {
   readonly tokens: number;
   /** Guidance `conditional` only: mean of (log-prob sampled under − log-prob trained). 0 otherwise. */
   readonly guidanceGap: number;
+  /** Norm of the level's own gradient in the last update, before clipping. 0 if it was not trained. */
+  readonly gradNorm: number;
+  /** β in this step. */
+  readonly klWeight: number;
+  /** The weight of the entropy bonus in this step. */
+  readonly entropyWeight: number;
 }
 
 /** Wall time of a step, in seconds. */
@@ -72,8 +79,10 @@ export interface StepMetrics {
   };
   readonly advantages: {
     readonly std: number;
-    /** Share of the groups whose samples all got the same reward, and that teach nothing. */
+    /** Share of the sampled groups whose samples all got the same reward, and that teach nothing. */
     readonly zeroVarianceFraction: number;
+    /** Groups that were sampled in place of such ones (`zeroVariance: { resample }`). */
+    readonly resampled: number;
   };
   /** By level name, in the rollout's order. */
   readonly levels: Readonly<Record<string, LevelMetrics>>;
@@ -115,21 +124,33 @@ export interface ScoredUpdates {
   readonly last: Float32Array;
 }
 
-/**
- * Metrics of one level.
- * @param scored absent for a level of another policy
- */
-export function levelMetrics<C>(batch: LevelBatch<C>, scored: ScoredUpdates | undefined): LevelMetrics {
-  const { level, trained } = batch;
-  const tokens = tokenCount(level);
-  const perToken = (sum: number): number => (tokens === 0 ? 0 : sum / tokens);
+/** What a level's metrics are made of besides its batch. */
+export interface LevelMetricsInput<C> {
+  /** Absent for a level of another policy. */
+  readonly scored?: ScoredUpdates;
+  /** Norm of the level's own gradient. Default 0. */
+  readonly gradNorm?: number;
+  /** What was sampled, where it is more than the batch trains on. Default: the batch's level. */
+  readonly sampled?: LevelRollout<C>;
+}
+
+/** Metrics of one level. */
+export function levelMetrics<C>(batch: LevelBatch<C>, input: LevelMetricsInput<C> = {}): LevelMetrics {
+  const { level, trained, loss } = batch;
+  const { scored, gradNorm = 0, sampled = level } = input;
+  const tokens = tokenCount(sampled);
+  const perToken = (sum: number, count = tokens): number => (count === 0 ? 0 : sum / count);
+  const gap = scored && trainsOtherDistribution(level) ? sumOfGaps(batch, scored.first) : 0;
   return {
     trained,
     ...(scored ? policyMetrics(batch, scored) : UNSCORED),
-    entropy: perToken(level.entropy.reduce((sum, value) => sum + value, 0)),
-    meanLength: level.completion.rows === 0 ? 0 : tokens / level.completion.rows,
+    entropy: perToken(sampled.entropy.reduce((sum, value) => sum + value, 0)),
+    meanLength: sampled.completion.rows === 0 ? 0 : tokens / sampled.completion.rows,
     tokens,
-    guidanceGap: scored && trainsOtherDistribution(level) ? perToken(sumOfGaps(batch, scored.first)) : 0,
+    guidanceGap: perToken(gap, tokenCount(level)),
+    gradNorm,
+    klWeight: loss.klWeight ?? 0,
+    entropyWeight: loss.entropyWeight ?? 0,
   };
 }
 
@@ -154,7 +175,7 @@ function policyMetrics<C>(batch: LevelBatch<C>, { first, last }: ScoredUpdates):
         lengths: repeatHostRows(completion.lengths, 1, samplesPerRow),
         width: completion.width,
       },
-      objective.clip,
+      objective,
     );
   const { kl, approxKl, meanRatio, clipFraction } = stats(last);
   return { kl, approxKl, maxRatioDeviation: stats(first).maxRatioDeviation, meanRatio, clipFraction };

@@ -6,6 +6,7 @@ import type { RewardFunction } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
 import { assertMaxNorm } from './gradients.js';
 import { assertCount } from './guards.js';
+import type { Coefficients } from './coefficients.js';
 import type { Optimizer } from './optimizer.js';
 import { constant, type Schedule } from './schedule.js';
 import type { UpdateProgress } from './update.js';
@@ -53,6 +54,8 @@ export interface TrainOptions<P, C> {
    * what was sampled, and training stops with an error. `Infinity` for rollouts by an older policy. Default 0.1.
    */
   readonly ratioTolerance?: number;
+  /** Where adaptive coefficients stand, when a run is resumed: `TrainStep.coefficients` of its last step. */
+  readonly coefficients?: Coefficients;
   /** Default 0. */
   readonly seed?: number;
   /** The first step: with weights and optimiser restored, the run goes on as if never stopped. Default 0. */
@@ -86,6 +89,7 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
     ratioTolerance: options.ratioTolerance ?? 0.1,
     seed: options.seed ?? 0,
     startStep: options.startStep ?? 0,
+    coefficients: options.coefficients ?? {},
     learningRate: typeof learningRate === 'number' ? constant(learningRate) : learningRate,
   };
   const { prompts, groupSize, steps, startStep, ratioTolerance } = settings;

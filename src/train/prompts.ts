@@ -38,3 +38,35 @@ export function promptBatch<P>(
     ),
   };
 }
+
+/**
+ * More prompts for the same step: those that it has used least, in an order of their own; a prompt that comes again
+ * gets another id, and hence other random numbers.
+ * @param prompts not empty
+ * @param taken ids of the prompts that the step has used
+ */
+export function otherPrompts<P>(
+  prompts: readonly P[],
+  count: number,
+  taken: readonly number[],
+  seed: number,
+  step: number,
+): PromptBatch<P> {
+  const uses = new Array<number>(prompts.length).fill(0);
+  const use = (index: number): number => {
+    const before = uses[index] as number;
+    uses[index] = before + 1;
+    return before;
+  };
+  for (const id of taken) use(id % prompts.length);
+  const order = shuffled([...prompts.keys()], uniformStream(seed, 'resample', step));
+  const indices: number[] = [];
+  const promptIds: number[] = [];
+  while (indices.length < count) {
+    const least = uses.reduce((min, value) => Math.min(min, value));
+    const index = order.find((each) => uses[each] === least) as number;
+    indices.push(index);
+    promptIds.push(index + use(index) * prompts.length);
+  }
+  return { prompts: indices.map((index) => prompts[index] as P), promptIds };
+}

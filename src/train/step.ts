@@ -1,15 +1,24 @@
-import { combineRewards } from '../objective/combine.js';
+import { isActive } from '../objective/coefficient.js';
+import type { CombinedRewards } from '../objective/combine.js';
+import type { Objective } from '../objective/objective.js';
 import { nanMoments } from '../objective/statistics.js';
 import type { Reference } from '../policy/reference.js';
-import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
-import type { Rollout } from '../rollout/types.js';
+import type { EnsembleResult } from '../rewards/ensemble.js';
+import { selectGroups } from '../rollout/groups.js';
+import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { type Phase, phaseClock } from './clock.js';
+import {
+  advanceCoefficients,
+  type Coefficients,
+  lossCoefficients,
+  startCoefficients,
+} from './coefficients.js';
+import { collect } from './collect.js';
 import { throwIfAborted } from './guards.js';
-import { assertOwnLevel, type LevelBatch, levelBatches, tokenCount } from './levels.js';
+import { type LevelBatch, levelBatches, tokenCount } from './levels.js';
 import { type LevelMetrics, levelMetrics, membersMetrics, type StepMetrics } from './metrics.js';
 import type { Optimizer } from './optimizer.js';
 import type { TrainSettings } from './options.js';
-import { promptBatch } from './prompts.js';
 import { referenceLogProbs } from './score.js';
 import { type UpdateResult, updatePolicy } from './update.js';
 
@@ -17,18 +26,22 @@ import { type UpdateResult, updatePolicy } from './update.js';
 export interface TrainStep<P = unknown, C = unknown> {
   /** Plain data, for a log. */
   readonly metrics: StepMetrics;
-  /** The samples that the step learned from: pictures, plans, tokens. */
+  /** All that the step sampled: pictures, plans, tokens. */
   readonly rollout: Rollout<P, C>;
   /** What every reward said about them. */
   readonly rewards: EnsembleResult;
   /** `[N]`. */
   readonly advantages: Float32Array;
+  /** Where adaptive coefficients stand after the step; save them to resume (`TrainOptions.coefficients`). */
+  readonly coefficients: Coefficients;
 }
 
 /** What lives for the whole run. */
 export interface Resources<C> {
   readonly optimizer: Optimizer;
   readonly reference?: Reference<C>;
+  /** Where adaptive coefficients stand before the step. Default: at their start. */
+  readonly coefficients?: Coefficients;
 }
 
 /**
@@ -48,33 +61,17 @@ export async function trainStep<P, C>(
     onProgress?.({ step, phase });
   };
 
-  enter('rollout');
-  const { seed, groupSize, promptsPerStep, prompts } = settings;
-  const rollout = await settings.rollout({
-    ...promptBatch(prompts, promptsPerStep, seed, step),
-    groupSize,
-    step,
-    seed,
-    signal,
-    onProgress: onProgress && ((detail) => onProgress({ step, phase: 'rollout', detail })),
-  });
-
-  // Before anyone pays for rewards.
-  assertOwnLevel(`train: step ${step}`, policy, rollout);
-
-  enter('reward');
-  const rewards = await evaluateReward(settings.reward, rollout.samples);
-  const combined = combineRewards(rewards.table, {
-    ...objective.advantages,
-    weights: rewards.weights,
-    aggregation: rewards.aggregation,
-    abstention: rewards.abstention,
-    groupSize: rollout.groupSize,
-  });
+  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter);
+  const taught = withoutFlatGroups(rollout, combined, objective);
+  const names = rollout.levels.map(({ name }) => name);
+  const coefficients = startCoefficients(objective, names, resources.coefficients);
 
   enter('reference');
   const levels = await withReference(
-    levelBatches(policy, rollout, combined.advantages, objective),
+    levelBatches(policy, taught.rollout, taught.advantages, objective, {
+      coefficients: lossCoefficients(objective, coefficients),
+      flat: taught.flat,
+    }),
     resources.reference,
     settings,
     step,
@@ -85,8 +82,8 @@ export async function trainStep<P, C>(
   const updates = await update(levels, settings, resources.optimizer, learningRate, step);
 
   const seconds = clock.stop();
-  const byLevel = levelsMetrics(levels, updates);
-  const tokens = levels.reduce((sum, { level }) => sum + tokenCount(level), 0);
+  const byLevel = levelsMetrics(levels, updates, rollout);
+  const tokens = rollout.levels.reduce((sum, level) => sum + tokenCount(level), 0);
   const total = nanMoments(combined.total);
   const last = updates.at(-1) as UpdateResult;
   const metrics: StepMetrics = {
@@ -105,6 +102,7 @@ export async function trainStep<P, C>(
     advantages: {
       std: nanMoments(combined.advantages).std,
       zeroVarianceFraction: combined.zeroVarianceFraction,
+      resampled,
     },
     levels: byLevel,
     loss: last.loss,
@@ -113,7 +111,39 @@ export async function trainStep<P, C>(
     tokensPerSecond: tokens / seconds.total,
     seconds,
   };
-  return { metrics, rollout, rewards, advantages: combined.advantages };
+  return {
+    metrics,
+    rollout,
+    rewards,
+    advantages: combined.advantages,
+    coefficients: advanceCoefficients(objective, coefficients, measured(byLevel, levels)),
+  };
+}
+
+/** What the update is made with: all groups, or those that have something to teach. */
+function withoutFlatGroups<P, C>(
+  rollout: Rollout<P, C>,
+  { advantages, flat }: CombinedRewards,
+  { advantages: { zeroVariance } }: Objective,
+): { rollout: Rollout<P, C>; advantages: Float32Array; flat: readonly boolean[] } {
+  if (zeroVariance === 'keep' || !flat.includes(true)) return { rollout, advantages, flat };
+  const { groupSize } = rollout;
+  const kept = [...flat.keys()].filter((group) => !flat[group]);
+  return {
+    rollout: selectGroups(rollout, kept),
+    advantages: advantages.filter((_, i) => !flat[Math.floor(i / groupSize)]),
+    flat: kept.map(() => false),
+  };
+}
+
+/** What adaptive coefficients go by, of the levels that were trained. */
+function measured<C>(
+  metrics: Readonly<Record<string, LevelMetrics>>,
+  levels: readonly LevelBatch<C>[],
+): Record<string, LevelMetrics | undefined> {
+  return Object.fromEntries(
+    levels.map(({ level, trained }) => [level.name, trained ? metrics[level.name] : undefined]),
+  );
 }
 
 /** Adds the frozen policy's log-probs to the levels that a KL penalty pulls on. */
@@ -125,7 +155,7 @@ async function withReference<P, C>(
 ): Promise<LevelBatch<C>[]> {
   const scored: LevelBatch<C>[] = [];
   for (const batch of levels) {
-    if (!reference || !batch.own || batch.objective.klWeight === 0) {
+    if (!reference || !batch.own || !isActive(batch.objective.klWeight)) {
       scored.push(batch);
       continue;
     }
@@ -169,13 +199,16 @@ async function update<P, C>(
 function levelsMetrics<C>(
   levels: readonly LevelBatch<C>[],
   updates: readonly UpdateResult[],
+  rollout: { readonly levels: readonly LevelRollout<C>[] },
 ): Record<string, LevelMetrics> {
   return Object.fromEntries(
-    levels.map((batch) => {
+    levels.map((batch, i) => {
       const { name } = batch.level;
       const first = updates[0]?.logProbs[name];
       const last = updates.at(-1)?.logProbs[name];
-      return [name, levelMetrics(batch, first && last && { first, last })];
+      const scored = first && last && { first, last };
+      const gradNorm = updates.at(-1)?.gradNorms[name];
+      return [name, levelMetrics(batch, { scored, gradNorm, sampled: rollout.levels[i] })];
     }),
   );
 }

@@ -1,3 +1,4 @@
+import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { freezeReference } from '../policy/reference.js';
 import { adamW } from './optimizer.js';
@@ -26,9 +27,12 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
   const optimizer = settings.optimizer ?? adamW();
   const reference =
     settings.reference ?? (usesReference(settings.objective) ? freezeReference(settings.policy) : undefined);
+  let { coefficients } = settings;
   try {
     for (let step = settings.startStep; step < settings.steps; step++) {
-      yield await trainStep(settings, { optimizer, reference }, step);
+      const made = await trainStep(settings, { optimizer, reference, coefficients }, step);
+      coefficients = made.coefficients;
+      yield made;
     }
   } finally {
     if (!settings.optimizer) optimizer.dispose();
@@ -38,5 +42,5 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
 
 function usesReference(objective: Objective): boolean {
   const names = ['', ...Object.keys(objective.levels ?? {})];
-  return names.some((name) => levelObjective(objective, name).klWeight > 0);
+  return names.some((name) => isActive(levelObjective(objective, name).klWeight));
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { describeOnBackends, expectNoLeak } from '../../test/support/backends.js';
 import { identityPolicy, shownToken } from '../../test/support/identity-policy.js';
 import { balanced, grpo, type ObjectiveOptions, t2iR1 } from '../objective/presets.js';
+import { unclipped } from '../objective/surrogates/clipped.js';
 import { completionLogProbs } from '../policy/log-probs.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenBatch, tokenMask } from '../policy/tokens.js';
@@ -140,7 +141,7 @@ describe('updatePolicy', () => {
       policy as Policy<unknown>,
       makeRollout(policy),
       advantages,
-      balanced({ klWeight: 0, clip: null, ...options }),
+      balanced({ klWeight: 0, surrogate: unclipped(), ...options }),
     );
     const result = await update(policy, levels, { optimizer });
     const seen = await seenBy(optimizer);
@@ -224,7 +225,7 @@ describe('updatePolicy', () => {
   it('leaks nothing, not even when it fails, and then leaves the weights alone', async () => {
     await expectNoLeak(async () => {
       const policy = identityPolicy({ vocabulary: V });
-      const objective = grpo({ klWeight: 0, clip: null });
+      const objective = grpo({ klWeight: 0, surrogate: unclipped() });
       const levels = levelBatches(policy as Policy<unknown>, makeRollout(policy), ADVANTAGES, objective);
       const optimizer = recorder();
       // exp(200) is beyond float32.

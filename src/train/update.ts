@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import { levelLoss } from '../objective/loss.js';
+import type { CompletionScores } from '../policy/log-probs.js';
 import type { Policy } from '../policy/policy.js';
-import { levelLogProbs, type RowRange } from '../rollout/level-log-probs.js';
+import { levelLogProbs, levelScores, type RowRange } from '../rollout/level-log-probs.js';
 import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
-import { type GradientAccumulator, gradientAccumulator, lossGradients } from './gradients.js';
+import { type GradientAccumulator, globalNorm, gradientAccumulator, lossGradients } from './gradients.js';
 import { assertFiniteNumber, throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
 import { rowRanges } from './micro-batch.js';
@@ -39,6 +40,8 @@ export interface UpdateResult {
   readonly loss: number;
   /** Before clipping. 0 if nothing was trained. */
   readonly gradNorm: number;
+  /** Of each trained level's own gradient, before clipping. */
+  readonly gradNorms: Readonly<Record<string, number>>;
   /** `[R · T]` per level, before the update; absent for levels of another policy. */
   readonly logProbs: Readonly<Record<string, Float32Array>>;
 }
@@ -57,13 +60,17 @@ export async function updatePolicy<C>(
 ): Promise<UpdateResult> {
   const options: Settings = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
   const sum = gradientAccumulator();
+  const own = gradientAccumulator();
   const logProbs: Record<string, Float32Array> = {};
+  const gradNorms: Record<string, number> = {};
   let loss = 0;
   let gradNorm = 0;
   try {
     for (const batch of levels) {
       if (batch.trained) {
-        const pass = await levelGradients(policy, batch, sum, options);
+        const pass = await levelGradients(policy, batch, own, options);
+        gradNorms[batch.level.name] = await globalNorm(own.total());
+        sum.add(own.take());
         logProbs[batch.level.name] = pass.logProbs;
         loss += pass.loss;
       } else if (batch.own) {
@@ -76,9 +83,10 @@ export async function updatePolicy<C>(
       gradNorm = await applyGradients(policy.variables, sum.total(), options);
     }
   } finally {
+    own.dispose();
     sum.dispose();
   }
-  return { loss, gradNorm, logProbs };
+  return { loss, gradNorm, gradNorms, logProbs };
 }
 
 /**
@@ -140,8 +148,12 @@ async function microBatchGradients<C>(
   try {
     const pass = lossGradients(() => {
       // The forward's values are wanted for the metrics, and as the old log-probs of a second update.
-      scored = tf.keep(levelLogProbs(batch.level, range)); // [R of the range, T]
-      return microBatchLoss(batch, range, scored);
+      const wantsEntropy = (batch.loss.entropyWeight ?? 0) > 0;
+      const scores: Scores = wantsEntropy
+        ? levelScores(batch.level, range)
+        : { logProbs: levelLogProbs(batch.level, range) }; // [R of the range, T]
+      scored = tf.keep(scores.logProbs);
+      return microBatchLoss(batch, range, scores);
     }, policy.variables);
     loss = pass.loss;
     sum.add(pass.gradients);
@@ -152,9 +164,15 @@ async function microBatchGradients<C>(
   }
 }
 
-/** The part of the level's loss that some rows make: differentiable in `logProbs`, which holds those rows. */
-function microBatchLoss<C>(batch: LevelBatch<C>, { begin, end }: RowRange, logProbs: tf.Tensor2D): tf.Scalar {
-  const { completion, samplesPerRow } = batch.level;
+type Scores = Pick<CompletionScores, 'logProbs'> & Partial<CompletionScores>;
+
+/** The part of the level's loss that some rows make: differentiable in the scores, which are of those rows. */
+function microBatchLoss<C>(
+  batch: LevelBatch<C>,
+  { begin, end }: RowRange,
+  { logProbs, entropy }: Scores,
+): tf.Scalar {
+  const { completion, samplesPerRow, behaviourLogProbs } = batch.level;
   const { width } = completion;
   const first = begin * samplesPerRow;
   const last = end * samplesPerRow;
@@ -163,14 +181,24 @@ function microBatchLoss<C>(batch: LevelBatch<C>, { begin, end }: RowRange, logPr
   const constant = (values: Float32Array | undefined): tf.Tensor2D | undefined =>
     values &&
     tf.tensor2d(repeatHostRows(values.subarray(begin * width, end * width), width, samplesPerRow), shape);
+  /** Of samples already. */
+  const perSample = (values: Float32Array | undefined): tf.Tensor2D | undefined =>
+    values && tf.tensor2d(values.subarray(first * width, last * width), shape);
+  const { importance, offPolicyThreshold } = batch.loss;
+  const offPolicy = Boolean(importance) || typeof offPolicyThreshold === 'number';
   return levelLoss(
     {
       logProbs: repeatRows(logProbs, samplesPerRow),
+      entropy: entropy && repeatRows(entropy, samplesPerRow),
       oldLogProbs: constant(batch.oldLogProbs),
+      behaviourLogProbs: offPolicy ? constant(behaviourLogProbs) : undefined,
       referenceLogProbs: constant(batch.referenceLogProbs),
       advantages: tf.tensor1d(batch.advantages.subarray(first, last)),
-      weights: tf.tensor2d(batch.weights.subarray(first * width, last * width), shape),
+      weights: perSample(batch.weights) as tf.Tensor2D,
+      policyFactor: perSample(batch.policyFactor),
+      klWeights: perSample(batch.klWeights),
+      entropyWeights: perSample(batch.entropyWeights),
     },
-    batch.objective,
+    batch.loss,
   );
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import {
   groupAdvantages,
   levelLoss,
+  unclipped,
   type Policy,
   type RewardFunction,
   score,
@@ -29,7 +30,7 @@ export const policy: Policy<TokenContext> & TransformerPolicy = createTransforme
 });
 export const loss: tf.Scalar = levelLoss(
   { logProbs: tf.zeros([1, 1]), advantages: tf.zeros([1]), weights: tf.zeros([1, 1]) },
-  { clip: null, klWeight: 0, klEstimator: 'k3' },
+  { surrogate: unclipped(), klWeight: 0 },
 );
 
 export const backend: Promise<SelectedBackend> = selectBackend('cpu');

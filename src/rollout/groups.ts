@@ -1,0 +1,146 @@
+import { BicotError } from '../errors.js';
+import { type KeptSet, keptBytes } from '../policy/kept.js';
+import { assertLength } from '../tensor/shape.js';
+import type { LevelRollout, Rollout } from './types.js';
+
+/**
+ * The rollout of some of the prompts, in the order given. Samples' `group` counts anew.
+ * @param groups places in `rollout.prompts`
+ * @throws BicotError `shape` for a group that does not exist
+ */
+export function selectGroups<P, C>(rollout: Rollout<P, C>, groups: readonly number[]): Rollout<P, C> {
+  const { prompts, groupSize, samples } = rollout;
+  for (const group of groups) {
+    if (Number.isInteger(group) && group >= 0 && group < prompts.length) continue;
+    throw new BicotError(
+      'shape',
+      `selectGroups: there is no group ${group}; the rollout has ${prompts.length}, counted from 0.`,
+    );
+  }
+  return {
+    prompts: pick(prompts, groups, 1),
+    groupSize,
+    levels: rollout.levels.map((level) => {
+      const rowsPerGroup = groupSize / level.samplesPerRow;
+      const { completion, kept } = level;
+      const { width } = completion;
+      return {
+        ...level,
+        contexts: pick(level.contexts, groups, rowsPerGroup),
+        completion: {
+          ids: pickRows(completion.ids, groups, rowsPerGroup * width),
+          lengths: pickRows(completion.lengths, groups, rowsPerGroup),
+          rows: groups.length * rowsPerGroup,
+          width,
+        },
+        behaviourLogProbs: pickRows(level.behaviourLogProbs, groups, rowsPerGroup * width),
+        entropy: pickRows(level.entropy, groups, rowsPerGroup * width),
+        ...(kept && {
+          kept: {
+            ...kept,
+            bits: pickRows(kept.bits, groups, rowsPerGroup * width * keptBytes(kept.vocabulary)),
+            rows: groups.length * rowsPerGroup,
+          },
+        }),
+      };
+    }),
+    samples: groups.flatMap((group, place) =>
+      samples
+        .slice(group * groupSize, (group + 1) * groupSize)
+        .map((sample) => ({ ...sample, group: place })),
+    ),
+  };
+}
+
+/**
+ * Several rollouts of the same levels as one; shorter completions are padded.
+ * @param rollouts not empty
+ * @throws BicotError `shape` if group sizes or levels differ
+ */
+export function concatRollouts<P, C>(rollouts: readonly Rollout<P, C>[]): Rollout<P, C> {
+  const [first, ...rest] = rollouts;
+  if (first === undefined) throw new BicotError('shape', 'concatRollouts: there are no rollouts.');
+  if (rest.length === 0) return first;
+  for (const { groupSize, levels } of rest) {
+    const names = (of: readonly LevelRollout<C>[]) => of.map(({ name }) => name).join(', ');
+    if (groupSize === first.groupSize && names(levels) === names(first.levels)) continue;
+    throw new BicotError(
+      'shape',
+      `concatRollouts: groups of ${groupSize} with levels ${names(levels)} do not go with groups of ${first.groupSize} with levels ${names(first.levels)}. Roll out the same levels with the same groupSize.`,
+    );
+  }
+  let before = 0;
+  return {
+    prompts: rollouts.flatMap(({ prompts }) => prompts),
+    groupSize: first.groupSize,
+    levels: first.levels.map((_, l) =>
+      concatLevels(rollouts.map(({ levels }) => levels[l] as LevelRollout<C>)),
+    ),
+    samples: rollouts.flatMap(({ prompts, samples }) => {
+      const offset = before;
+      before += prompts.length;
+      return samples.map((sample) => ({ ...sample, group: sample.group + offset }));
+    }),
+  };
+}
+
+function concatLevels<C>(levels: readonly LevelRollout<C>[]): LevelRollout<C> {
+  const [first] = levels as readonly [LevelRollout<C>];
+  const width = Math.max(...levels.map(({ completion }) => completion.width));
+  const rows = levels.reduce((sum, { completion }) => sum + completion.rows, 0);
+  /** What each token has, `perToken` numbers of it, at the common width. */
+  const padded = <A extends Int32Array | Float32Array | Uint8Array>(
+    empty: A,
+    values: (level: LevelRollout<C>) => A,
+    perToken = 1,
+  ): A => {
+    let row = 0;
+    for (const level of levels) {
+      const own = level.completion.width * perToken;
+      const from = values(level);
+      assertLength(`concatRollouts: level '${level.name}'`, from, level.completion.rows * own);
+      for (let r = 0; r < level.completion.rows; r++, row++) {
+        empty.set(from.subarray(r * own, (r + 1) * own), row * width * perToken);
+      }
+    }
+    return empty;
+  };
+  const lengths = new Int32Array(rows);
+  let filled = 0;
+  for (const { completion } of levels) {
+    lengths.set(completion.lengths, filled);
+    filled += completion.rows;
+  }
+  const size = rows * width;
+  const { vocabulary } = first.kept ?? { vocabulary: 0 };
+  const bytes = keptBytes(vocabulary);
+  return {
+    ...first,
+    contexts: levels.flatMap(({ contexts }) => contexts),
+    completion: { ids: padded(new Int32Array(size), (l) => l.completion.ids), lengths, rows, width },
+    behaviourLogProbs: padded(new Float32Array(size), (level) => level.behaviourLogProbs),
+    entropy: padded(new Float32Array(size), (level) => level.entropy),
+    ...(first.kept && {
+      kept: {
+        bits: padded(new Uint8Array(size * bytes), (level) => (level.kept as KeptSet).bits, bytes),
+        ...{ rows, width, vocabulary },
+      },
+    }),
+  };
+}
+
+function pick<T>(items: readonly T[], groups: readonly number[], perGroup: number): T[] {
+  return groups.flatMap((group) => items.slice(group * perGroup, (group + 1) * perGroup));
+}
+
+function pickRows<A extends Int32Array | Float32Array | Uint8Array>(
+  values: A,
+  groups: readonly number[],
+  perGroup: number,
+): A {
+  const picked = new (values.constructor as new (length: number) => A)(groups.length * perGroup);
+  groups.forEach((group, place) => {
+    picked.set(values.subarray(group * perGroup, (group + 1) * perGroup), place * perGroup);
+  });
+  return picked;
+}

@@ -1,0 +1,89 @@
+import { type CombinedRewards, combineRewards } from '../objective/combine.js';
+import { resampleRounds } from '../objective/zero-variance.js';
+import { concatEnsembleResults } from '../rewards/concat.js';
+import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
+import { concatRollouts } from '../rollout/groups.js';
+import type { Rollout } from '../rollout/types.js';
+import { assertOwnLevel } from './levels.js';
+import type { TrainSettings } from './options.js';
+import { otherPrompts, type PromptBatch, promptBatch } from './prompts.js';
+
+/** What a step has sampled, and what the rewards say about it. */
+export interface Collected<P, C> {
+  readonly rollout: Rollout<P, C>;
+  readonly rewards: EnsembleResult;
+  readonly combined: CombinedRewards;
+  /** Groups that were sampled in place of flat ones. */
+  readonly resampled: number;
+}
+
+/**
+ * Rolls out and rewards a step's prompts; with `zeroVariance: { resample }` also other prompts in place of those whose
+ * groups are flat, until the step has its prompts or its rounds are used up.
+ * @param enter says which phase begins
+ */
+export async function collect<P, C>(
+  settings: TrainSettings<P, C>,
+  step: number,
+  enter: (phase: 'rollout' | 'reward') => void,
+): Promise<Collected<P, C>> {
+  const { objective, prompts, promptsPerStep, seed } = settings;
+  const rounds = resampleRounds(objective.advantages.zeroVariance);
+  const first = promptBatch(prompts, promptsPerStep, seed, step);
+  const promptIds = [...first.promptIds];
+  const parts = [await sample(settings, step, first, enter)];
+  let informative = countInformative(settings, parts[0]?.rewards as EnsembleResult);
+  for (let round = 0; round < rounds && informative < promptsPerStep; round++) {
+    const missing = promptsPerStep - informative;
+    const others = otherPrompts(prompts, missing, promptIds, seed, step);
+    promptIds.push(...others.promptIds);
+    const part = await sample(settings, step, others, enter);
+    parts.push(part);
+    informative += countInformative(settings, part.rewards);
+  }
+  const rewards = concatEnsembleResults(parts.map((part) => part.rewards));
+  return {
+    rollout: concatRollouts(parts.map(({ rollout }) => rollout)),
+    rewards,
+    combined: combine(settings, rewards),
+    resampled: promptIds.length - promptsPerStep,
+  };
+}
+
+async function sample<P, C>(
+  settings: TrainSettings<P, C>,
+  step: number,
+  batch: PromptBatch<P>,
+  enter: (phase: 'rollout' | 'reward') => void,
+): Promise<{ rollout: Rollout<P, C>; rewards: EnsembleResult }> {
+  const { policy, groupSize, seed, signal, onProgress } = settings;
+  enter('rollout');
+  const rollout = await settings.rollout({
+    ...batch,
+    groupSize,
+    step,
+    seed,
+    signal,
+    onProgress: onProgress && ((detail) => onProgress({ step, phase: 'rollout', detail })),
+  });
+  // Before anyone pays for rewards.
+  assertOwnLevel(`train: step ${step}`, policy, rollout);
+  enter('reward');
+  return { rollout, rewards: await evaluateReward(settings.reward, rollout.samples) };
+}
+
+function combine<P, C>(
+  { objective, groupSize }: TrainSettings<P, C>,
+  { table, weights, aggregation, abstention }: EnsembleResult,
+): CombinedRewards {
+  const { scale, epsilon, baseline, clip } = objective.advantages;
+  return combineRewards(table, {
+    ...{ scale, epsilon, baseline, clip },
+    ...{ weights, aggregation, abstention, groupSize },
+  });
+}
+
+/** Groups that have something to teach. */
+function countInformative<P, C>(settings: TrainSettings<P, C>, rewards: EnsembleResult): number {
+  return combine(settings, rewards).flat.filter((flat) => !flat).length;
+}

@@ -1,0 +1,308 @@
+/** Runs bicot on a file of reference values in the format of `../fixtures/grpo-losses.json`. */
+import * as tf from '@tensorflow/tfjs';
+import {
+  clipped,
+  clippedWeight,
+  combineRewards,
+  type KlKind,
+  kl,
+  type LevelLossInput,
+  type LossObjective,
+  levelLoss,
+  type Normalizer,
+  type RatioLevel,
+  type RewardAggregation,
+  type AdvantageScale,
+  type Surrogate,
+  softGate,
+  tokenWeights,
+  topEntropyMask,
+} from 'bicot';
+import { geometricMean } from '../../examples/objectives/gmpo.js';
+import { gammaWeighted } from '../../examples/objectives/vespo.js';
+
+type Matrix = readonly (readonly number[])[];
+
+/** Inputs that all cases of a file share. */
+export interface ReferenceInputs {
+  readonly logp: Matrix;
+  readonly old: Matrix;
+  readonly ref: Matrix;
+  readonly mask: Matrix;
+  readonly adv: readonly number[];
+  readonly entropy?: Matrix;
+  /** `[N, T]`, `[N, 1]` or `[N]`. */
+  readonly is_ratio?: Matrix | readonly number[];
+  /** Log-probs of the sampler; anything but a matrix stands for `old`. */
+  readonly sampling?: Matrix | string;
+  readonly max_completion_length?: number;
+  readonly num_items_in_batch?: number;
+}
+
+/** A loss that TRL computed. */
+export interface ReferenceCase {
+  readonly loss_type: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly loss: number;
+  readonly grad: Matrix;
+}
+
+/** A file of reference values; sections that are missing are not checked. */
+export interface ReferenceFile {
+  readonly inputs: ReferenceInputs;
+  readonly trl?: Readonly<Record<string, ReferenceCase>>;
+  readonly advantages?: {
+    readonly rewards_per_func: readonly (readonly (number | null)[])[];
+    readonly weights: readonly number[];
+    readonly G: number;
+    readonly eps?: number;
+    readonly out: Readonly<Record<string, readonly number[]>>;
+  };
+  readonly verl_kl?: Readonly<Record<string, Matrix>>;
+}
+
+/** What became of one case. */
+export type CaseResult = { readonly name: string } & (
+  | { readonly skipped: string }
+  /** Largest errors over the largest magnitude; `gradient` is absent where values alone are compared. */
+  | { readonly loss: number; readonly gradient?: number }
+);
+
+/** A case that bicot does not have, and why. */
+class Unsupported extends Error {}
+
+/** Options that are read, by TRL's short names. */
+const KNOWN_OPTIONS = [
+  ...['beta', 'epsilon', 'epsilon_high', 'delta', 'top_entropy_quantile', 'off', 'lvl', 'biaskl', 'vllm', 'ent'],
+  ...['sapo_temperature_pos', 'sapo_temperature_neg'],
+  ...['vespo_k_pos', 'vespo_lambda_pos', 'vespo_k_neg', 'vespo_lambda_neg'],
+];
+
+/** Runs every case of a file on the present backend. */
+export async function checkReferenceFile(file: ReferenceFile): Promise<CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (const [name, expected] of Object.entries(file.trl ?? {})) {
+    results.push(await attempt(name, () => lossErrors(file.inputs, expected)));
+  }
+  for (const [name, expected] of Object.entries(file.advantages?.out ?? {})) {
+    const what = `advantages ${name}`;
+    results.push(await attempt(what, async () => ({ loss: advantageError(file, name, expected) })));
+  }
+  for (const [name, expected] of Object.entries(file.verl_kl ?? {})) {
+    results.push(await attempt(`kl ${name}`, () => klError(file.inputs, name, expected)));
+  }
+  return results;
+}
+
+async function attempt(
+  name: string,
+  run: () => Promise<{ loss: number; gradient?: number }>,
+): Promise<CaseResult> {
+  try {
+    return { name, ...(await run()) };
+  } catch (error) {
+    if (error instanceof Unsupported) return { name, skipped: error.message };
+    throw error;
+  }
+}
+
+/** Max error over max magnitude; NaN where a value is NaN. */
+export function relativeError(received: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (received.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let error = 0;
+  let magnitude = 0;
+  for (let i = 0; i < expected.length; i++) {
+    // Math.max, so that NaN shows.
+    error = Math.max(error, Math.abs((received[i] as number) - (expected[i] as number)));
+    magnitude = Math.max(magnitude, Math.abs(expected[i] as number));
+  }
+  return magnitude > 0 ? error / magnitude : error;
+}
+
+async function lossErrors(
+  inputs: ReferenceInputs,
+  expected: ReferenceCase,
+): Promise<{ loss: number; gradient: number }> {
+  const objective = objectiveOf(expected);
+  const input = lossInput(inputs, expected);
+  const { value, grad } = tf.valueAndGrad((logProbs) =>
+    levelLoss({ ...input, logProbs: logProbs as tf.Tensor2D }, objective),
+  )(input.logProbs);
+  const loss = relativeError(await value.data(), [expected.loss]);
+  const gradient = relativeError(await grad.data(), expected.grad.flat());
+  tf.dispose([value, grad, ...Object.values(input).filter((tensor) => tensor !== undefined)]);
+  return { loss, gradient };
+}
+
+/** TRL's options as bicot's. */
+export function objectiveOf({ loss_type, options }: ReferenceCase): LossObjective {
+  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
+  if (unknown.length > 0) throw new Unsupported(`bicot does not know the option ${unknown.join(', ')}`);
+  const number = (name: string): number | undefined => options[name] as number | undefined;
+  if (loss_type === 'vespo' && options.vllm) {
+    throw new Unsupported("TRL folds the sampler's ratio into VESPO's weight; the recipe has no such input");
+  }
+  const levels: Record<string, RatioLevel> = { sequence_token: 'sequence-token', sequence: 'sequence' };
+  const ratio = levels[(options.lvl as string | undefined) ?? ''] ?? 'token';
+  return {
+    surrogate: surrogateOf(loss_type, number),
+    // These two make their own ratio, and bicot refuses one that would do nothing.
+    ratio: ['vespo', 'gmpo'].includes(loss_type) ? 'token' : ratio,
+    klWeight: number('beta') ?? 0,
+    klImportance: options.biaskl === true,
+    entropyWeight: number('ent') ?? 0,
+    offPolicyThreshold: number('off') ?? null,
+  };
+}
+
+function surrogateOf(loss: string, number: (name: string) => number | undefined): Surrogate {
+  const low = number('epsilon') ?? 0.2;
+  const high = number('epsilon_high') ?? low;
+  const delta = number('delta');
+  switch (loss) {
+    case 'grpo':
+    case 'bnpo':
+    case 'dr_grpo':
+    case 'dapo':
+    case 'luspo':
+      return clipped({ low, high, delta });
+    case 'cispo':
+      return clippedWeight({ max: high });
+    case 'sapo':
+      return softGate({
+        positive: number('sapo_temperature_pos') ?? 1,
+        negative: number('sapo_temperature_neg') ?? 1.05,
+      });
+    case 'gmpo':
+      return geometricMean({ low: number('epsilon') ?? 0.4, high: number('epsilon_high') ?? low });
+    case 'vespo':
+      return gammaWeighted({
+        positive: { k: number('vespo_k_pos') ?? 2, lambda: number('vespo_lambda_pos') ?? 3 },
+        negative: { k: number('vespo_k_neg') ?? 3, lambda: number('vespo_lambda_neg') ?? 2 },
+      });
+    default:
+      throw new Unsupported(`bicot has no loss ${loss}`);
+  }
+}
+
+function normalizerOf(loss: string, inputs: ReferenceInputs, rows: number): Normalizer {
+  switch (loss) {
+    case 'bnpo':
+      return 'token-mean';
+    case 'luspo':
+      return 'sequence-sum';
+    case 'dr_grpo':
+      if (inputs.max_completion_length === undefined) throw new Unsupported('no max_completion_length');
+      return { maxLength: inputs.max_completion_length };
+    case 'dapo':
+    case 'cispo':
+    case 'vespo': {
+      // TRL divides by the tokens of the whole generation batch.
+      const tokens = inputs.num_items_in_batch;
+      return tokens === undefined ? 'token-mean' : { maxLength: Math.max(tokens, 1) / rows };
+    }
+    default:
+      return 'sequence-mean';
+  }
+}
+
+function lossInput(inputs: ReferenceInputs, { loss_type, options }: ReferenceCase): LevelLossInput {
+  const rows = inputs.logp.length;
+  const width = inputs.logp[0]?.length ?? 0;
+  const shape: [number, number] = [rows, width];
+  const matrix = (values: Matrix | readonly number[] | undefined) =>
+    values &&
+    tf.tensor2d(
+      values.map((row) => widened(typeof row === 'number' ? [row] : row, width)),
+      shape,
+    );
+  const mask = inputs.mask.flat();
+  const lengths = Int32Array.from(inputs.mask, (row) => row.filter((value) => value !== 0).length);
+  const weightsOf = (own: ArrayLike<number>, counts: Int32Array, normalizer: Normalizer) =>
+    tf.tensor2d(tokenWeights([{ lengths: counts, width, mask: own, normalizer }])[0] as Float32Array, shape);
+
+  const share = (options.top_entropy_quantile as number | undefined) ?? 1;
+  const top = share < 1 ? topEntropyMask((inputs.entropy ?? []).flat(), mask, share) : undefined;
+  const kept = top ?? Float32Array.from(mask);
+  const keptCounts = Int32Array.from({ length: rows }, (_, row) =>
+    kept.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value, 0),
+  );
+  const importance = options.vllm ? matrix(inputs.is_ratio) : undefined;
+  if (options.vllm && !importance) throw new Unsupported('no is_ratio in the inputs');
+  const factor = tf.tidy(() => {
+    const entropyMask = top && tf.tensor2d(top, shape);
+    return importance && entropyMask ? tf.mul(importance, entropyMask) : (importance ?? entropyMask);
+  }) as tf.Tensor2D | undefined;
+  return {
+    logProbs: matrix(inputs.logp) as tf.Tensor2D,
+    oldLogProbs: matrix(inputs.old),
+    behaviourLogProbs: matrix(Array.isArray(inputs.sampling) ? inputs.sampling : inputs.old),
+    referenceLogProbs: matrix(inputs.ref),
+    entropy: matrix(inputs.entropy),
+    advantages: tf.tensor1d([...inputs.adv]),
+    weights: weightsOf(mask, lengths, normalizerOf(loss_type, inputs, rows)),
+    policyFactor: factor,
+    entropyWeights: weightsOf(kept, keptCounts, 'token-mean'),
+  };
+}
+
+/** A row of one number for all T tokens. */
+const widened = (row: readonly number[], width: number): number[] =>
+  row.length === 1 ? new Array<number>(width).fill(row[0] as number) : [...row];
+
+function advantageError(file: ReferenceFile, name: string, expected: readonly number[]): number {
+  const { rewards_per_func, weights, G, eps } = file.advantages as NonNullable<ReferenceFile['advantages']>;
+  const aggregations: Record<string, RewardAggregation> = {
+    sum_then_normalize: 'sum-then-normalize',
+    normalize_then_sum: 'normalize-then-sum',
+  };
+  const [first = '', scale = 'group'] = name.split('/');
+  const aggregation = aggregations[first];
+  if (aggregation === undefined || !['group', 'batch', 'none'].includes(scale)) {
+    throw new Unsupported(`bicot has no advantages ${name}`);
+  }
+  const table = {
+    names: weights.map((_, k) => `reward ${k}`),
+    values: Float64Array.from(rewards_per_func.flat(), (value) => value ?? Number.NaN),
+    rows: rewards_per_func.length,
+  };
+  const { advantages } = combineRewards(table, {
+    weights,
+    groupSize: G,
+    aggregation,
+    scale: scale as AdvantageScale,
+    abstention: 'zero',
+    ...(eps !== undefined && { epsilon: eps }),
+  });
+  return relativeError(advantages, expected);
+}
+
+const VERL_KINDS: Record<string, KlKind> = {
+  kl: 'k1',
+  k1: 'k1',
+  abs: 'abs',
+  mse: 'k2',
+  k2: 'k2',
+  low_var_kl: 'k3',
+  k3: 'k3',
+  'k1+': 'k1+',
+  'k3+': 'k3+',
+  'abs+': 'abs+',
+};
+
+async function klError(
+  { logp, ref }: ReferenceInputs,
+  name: string,
+  expected: Matrix,
+): Promise<{ loss: number }> {
+  const kind = VERL_KINDS[name];
+  if (kind === undefined) throw new Unsupported(`bicot has no estimator ${name}`);
+  const estimate = tf.tidy(() => {
+    const values = kl(kind, tf.tensor2d(logp as number[][]), tf.tensor2d(ref as number[][]));
+    // verl bounds the value of this one; bicot, like TRL, does not.
+    return kind.startsWith('k3') ? tf.clipByValue(values, -10, 10) : values;
+  });
+  const loss = relativeError(await estimate.data(), expected.flat());
+  estimate.dispose();
+  return { loss };
+}
