@@ -55,3 +55,8 @@ def write_cases(name, value):
 def float32(values):
     """Numbers that float32 holds exactly, in float64: a float32 implementation then starts from the same inputs."""
     return torch.as_tensor(values).float().double()
+
+
+def mask_of(lengths, width):
+    """1 for the tokens of a row, 0 for what fills it up."""
+    return (torch.arange(width) < torch.tensor(lengths).unsqueeze(1)).long()

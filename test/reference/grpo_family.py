@@ -9,7 +9,7 @@ All inputs are numbers that float32 holds exactly, and no decision (a clip, a ma
 
 import torch
 
-from fixtures import float32, read_json, write_cases
+from fixtures import float32, mask_of, read_json, write_cases
 from importance import correction_ratio
 from trl_code import LEGEND, TRL_SOURCE, compute_loss
 
@@ -29,10 +29,6 @@ def with_ratios(inputs, clip):
         "is_ratio_clip_max": clip,
     }
     return {**inputs, **ratios, "num_items_in_batch": int(mask.sum())}
-
-
-def mask_of(lengths, width):
-    return (torch.arange(width) < torch.tensor(lengths).unsqueeze(1)).long()
 
 
 def ordinary_inputs():
@@ -308,11 +304,18 @@ def extreme_cases():
         ),
         **crossed([("cispo", {"epsilon_high": 1.28})], {"/cap1.28": {}}),
         **crossed([("sapo", {})], {"/temperatures": {"sapo_temperature_pos": 0.5, "sapo_temperature_neg": 3.0}}),
-        **crossed([("vespo", {})], {"/vllm-token": {"vllm": "token"}, "/k-lambda": {"vespo_k_neg": 1.0, "vespo_lambda_neg": 0.1}}),
+        **crossed(
+            [("vespo", {})],
+            {"/vllm-token": {"vllm": "token"}, "/k-lambda": {"vespo_k_neg": 1.0, "vespo_lambda_neg": 0.1}},
+        ),
         **crossed([("gmpo", {})], {"/wide": {"epsilon": 2.0, "epsilon_high": 3.0}}),
         **crossed(
             [("grpo", sequence), ("dapo", sequence)],
-            {"/sequence": {}, "/sequence/delta1.5/beta": {"delta": 1.5, **kl}, "/sequence/bias-kl": {"biaskl": True, **kl}},
+            {
+                "/sequence": {},
+                "/sequence/delta1.5/beta": {"delta": 1.5, **kl},
+                "/sequence/bias-kl": {"biaskl": True, **kl},
+            },
         ),
         **crossed(
             [("grpo", sequence_token), ("dapo", sequence_token)],
@@ -374,7 +377,8 @@ def main():
         write_cases(
             file,
             {
-                "source": f"{TRL_SOURCE} _compute_loss executed verbatim on a stub (1 process, grad-accum 1, float64, PyTorch {torch.__version__}); see test/reference",
+                "source": f"{TRL_SOURCE} _compute_loss executed verbatim on a stub (1 process, grad-accum 1, float64); "
+                "see test/reference",
                 "options_legend": LEGEND,
                 "inputs": inputs,
                 "trl": {name: compute_loss(inputs, *case) for name, case in cases.items()},

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from fixtures import float32, write_cases
+from fixtures import float32, mask_of, write_cases
 from trl_code import TRL_SOURCE, run_slice
 
 torch.set_default_dtype(torch.float64)
@@ -70,7 +70,7 @@ def main():
         [0.02, 0.03, -0.05, 0.01, -0.03, 0.04],
         [0.5, -0.7, 0.45, -0.35, 3.0, -3.0],
     ]
-    mask = (torch.arange(6) < torch.tensor([5, 3, 1, 0, 6, 4]).unsqueeze(1)).long()
+    mask = mask_of([5, 3, 1, 0, 6, 4], 6)
     generator = torch.Generator().manual_seed(17)
     sampling = float32(-3.1 - 3 * torch.rand(mask.shape, generator=generator))
     inputs = {"old": float32(sampling + float32(difference)), "sampling": sampling, "mask": mask}
@@ -82,7 +82,8 @@ def main():
     write_cases(
         "importance.json",
         {
-            "source": f"{TRL_SOURCE} GRPOTrainer._generate_and_score_completions, its lines executed verbatim (float64); see test/reference",
+            "source": f"{TRL_SOURCE} GRPOTrainer._generate_and_score_completions, its lines executed verbatim (float64); "
+            "see test/reference",
             "inputs": inputs,
             "cases": cases_of(inputs),
             "unscored_inputs": blind,

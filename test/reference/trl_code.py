@@ -26,10 +26,11 @@ LEGEND = {
     "delta": "two-sided clip",
     "top_entropy_quantile": "rho: keep tokens whose entropy is at or above the (1-rho) quantile of valid tokens",
     "off": "off_policy_mask_threshold",
-    "sampling": "'old': no sampling log-probs are given, so that `off` compares with the old ones; else inputs.sampling",
+    "sampling": "'old': no sampling log-probs are given and `off` compares with the old ones; else inputs.sampling",
     "lvl": "importance_sampling_level: token (default), sequence, or sequence_token (trl.experimental.gspo_token)",
     "biaskl": "KL multiplied by the (not detached) ratio",
-    "vllm": "per-token loss multiplied by inputs.is_ratio (true) or inputs.is_ratio_token ('token') before the KL term; vespo puts it into its weight instead",
+    "vllm": "per-token loss multiplied by inputs.is_ratio (true) or inputs.is_ratio_token ('token') before the KL term; "
+    "vespo puts it into its weight instead",
     "ent": "entropy bonus coefficient; grad_entropy is then the gradient with respect to the entropies",
     "sapo_temperature_pos": "temperature of positive advantages",
     "sapo_temperature_neg": "temperature of the others",
@@ -37,7 +38,8 @@ LEGEND = {
     "vespo_lambda_pos": "lambda of advantages >= 0",
     "vespo_k_neg": "k of negative advantages",
     "vespo_lambda_neg": "lambda of negative advantages",
-    "defaults": "epsilon 0.2 (gmpo 0.4), beta 0, sapo temperatures 1.0 / 1.05, vespo k+ 2, lambda+ 3, k- 3, lambda- 2, max_completion_length from inputs",
+    "defaults": "epsilon 0.2 (gmpo 0.4), beta 0, sapo temperatures 1.0 / 1.05, vespo k+ 2, lambda+ 3, k- 3, lambda- 2, "
+    "max_completion_length from inputs",
 }
 
 # One process: what is gathered or reduced over all is what is here.
