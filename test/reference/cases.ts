@@ -33,6 +33,8 @@ export interface ReferenceInputs {
   readonly entropy?: Matrix;
   /** `[N, T]`, `[N, 1]` or `[N]`. */
   readonly is_ratio?: Matrix | readonly number[];
+  /** The same for cases with `vllm: "token"`. */
+  readonly is_ratio_token?: Matrix;
   /** Log-probs of the sampler; anything but a matrix stands for `old`. */
   readonly sampling?: Matrix | string;
   readonly max_completion_length?: number;
@@ -44,7 +46,10 @@ export interface ReferenceCase {
   readonly loss_type: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly loss: number;
+  /** With respect to the log-probs. */
   readonly grad: Matrix;
+  /** With respect to the entropies, where there is a bonus. */
+  readonly grad_entropy?: Matrix;
 }
 
 /** A file of reference values; sections that are missing are not checked. */
@@ -64,7 +69,10 @@ export interface ReferenceFile {
 /** What became of one case. */
 export type CaseResult = { readonly name: string } & (
   | { readonly skipped: string }
-  /** Largest errors over the largest magnitude; `gradient` is absent where values alone are compared. */
+  /**
+   * Largest errors over the largest magnitude, for a loss that of the case's loss and gradient; `gradient` is absent
+   * where values alone are compared.
+   */
   | { readonly loss: number; readonly gradient?: number }
 );
 
@@ -74,6 +82,7 @@ class Unsupported extends Error {}
 /** Options that are read, by TRL's short names. */
 const KNOWN_OPTIONS = [
   ...['beta', 'epsilon', 'epsilon_high', 'delta', 'top_entropy_quantile', 'off', 'lvl', 'biaskl', 'vllm', 'ent'],
+  'sampling',
   ...['sapo_temperature_pos', 'sapo_temperature_neg'],
   ...['vespo_k_pos', 'vespo_lambda_pos', 'vespo_k_neg', 'vespo_lambda_neg'],
 ];
@@ -125,13 +134,48 @@ async function lossErrors(
 ): Promise<{ loss: number; gradient: number }> {
   const objective = objectiveOf(expected);
   const input = lossInput(inputs, expected);
-  const { value, grad } = tf.valueAndGrad((logProbs) =>
-    levelLoss({ ...input, logProbs: logProbs as tf.Tensor2D }, objective),
-  )(input.logProbs);
-  const loss = relativeError(await value.data(), [expected.loss]);
-  const gradient = relativeError(await grad.data(), expected.grad.flat());
-  tf.dispose([value, grad, ...Object.values(input).filter((tensor) => tensor !== undefined)]);
+  const { entropy = tf.zerosLike(input.logProbs) } = input;
+  const { value, grads } = tf.valueAndGrads((logProbs, entropies) =>
+    // Added times 0, as a gradient is asked for whether there is a bonus or not.
+    tf.add(
+      levelLoss(
+        { ...input, logProbs: logProbs as tf.Tensor2D, entropy: entropies as tf.Tensor2D },
+        objective,
+      ),
+      tf.mul(0, tf.sum(entropies as tf.Tensor)),
+    ),
+  )([input.logProbs, entropy]);
+  const [ofLogProbs, ofEntropy] = grads as [tf.Tensor, tf.Tensor];
+  const exact = expected.loss + lossOfEmptyRows(inputs, expected);
+  // A loss is a sum of terms of the gradient's size. Where they cancel, a relative error of the sum would only tell
+  // how well they do.
+  const magnitude = expected.grad.flat().reduce((max, x) => Math.max(max, Math.abs(x)), Math.abs(exact));
+  const error = Math.abs(((await value.data())[0] as number) - exact);
+  const loss = magnitude > 0 ? error / magnitude : error;
+  let gradient = relativeError(await ofLogProbs.data(), expected.grad.flat());
+  if (expected.grad_entropy) {
+    const own = relativeError(await ofEntropy.data(), expected.grad_entropy.flat());
+    gradient = Math.max(gradient, own);
+  }
+  tf.dispose([value, grads, entropy, ...Object.values(input).filter((tensor) => tensor !== undefined)]);
   return { loss, gradient };
+}
+
+/**
+ * TRL's GMPO gives a row without tokens the ratio e⁰ = 1 and so a loss of −A/N, without any gradient. bicot's rows
+ * without tokens add nothing, so that constant is taken off TRL's loss.
+ */
+function lossOfEmptyRows({ adv, mask }: ReferenceInputs, { loss_type }: ReferenceCase): number {
+  if (loss_type !== 'gmpo') return 0;
+  const empty = (row: number): boolean => (mask[row] ?? []).every((value) => value === 0);
+  return adv.reduce((sum, advantage, row) => sum + (empty(row) ? advantage / adv.length : 0), 0);
+}
+
+/** `[N · T]`: 1 where a token has a policy loss. */
+function keptTokens(inputs: ReferenceInputs, options: ReferenceCase['options']): Float32Array {
+  const share = (options.top_entropy_quantile as number | undefined) ?? 1;
+  const mask = inputs.mask.flat();
+  return share < 1 ? topEntropyMask((inputs.entropy ?? []).flat(), mask, share) : Float32Array.from(mask);
 }
 
 /** TRL's options as bicot's. */
@@ -141,6 +185,9 @@ export function objectiveOf({ loss_type, options }: ReferenceCase): LossObjectiv
   const number = (name: string): number | undefined => options[name] as number | undefined;
   if (loss_type === 'vespo' && options.vllm) {
     throw new Unsupported("TRL folds the sampler's ratio into VESPO's weight; the recipe has no such input");
+  }
+  if (loss_type === 'gmpo' && options.top_entropy_quantile !== undefined) {
+    throw new Unsupported("TRL takes GMPO's mean over the tokens of high entropy; the recipe's is over all tokens");
   }
   const levels: Record<string, RatioLevel> = { sequence_token: 'sequence-token', sequence: 'sequence' };
   const ratio = levels[(options.lvl as string | undefined) ?? ''] ?? 'token';
@@ -221,22 +268,23 @@ function lossInput(inputs: ReferenceInputs, { loss_type, options }: ReferenceCas
   const weightsOf = (own: ArrayLike<number>, counts: Int32Array, normalizer: Normalizer) =>
     tf.tensor2d(tokenWeights([{ lengths: counts, width, mask: own, normalizer }])[0] as Float32Array, shape);
 
-  const share = (options.top_entropy_quantile as number | undefined) ?? 1;
-  const top = share < 1 ? topEntropyMask((inputs.entropy ?? []).flat(), mask, share) : undefined;
-  const kept = top ?? Float32Array.from(mask);
+  const kept = keptTokens(inputs, options);
   const keptCounts = Int32Array.from({ length: rows }, (_, row) =>
     kept.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value, 0),
   );
-  const importance = options.vllm ? matrix(inputs.is_ratio) : undefined;
-  if (options.vllm && !importance) throw new Unsupported('no is_ratio in the inputs');
+  const ratios = options.vllm === 'token' ? inputs.is_ratio_token : inputs.is_ratio;
+  if (options.vllm && !ratios) throw new Unsupported('the inputs have no importance ratios');
+  const importance = options.vllm ? matrix(ratios) : undefined;
   const factor = tf.tidy(() => {
-    const entropyMask = top && tf.tensor2d(top, shape);
-    return importance && entropyMask ? tf.mul(importance, entropyMask) : (importance ?? entropyMask);
-  }) as tf.Tensor2D | undefined;
+    const policy = tf.tensor2d(kept, shape);
+    return importance ? tf.mul(policy, importance) : tf.clone(policy);
+  }) as tf.Tensor2D;
+  importance?.dispose();
+  const own = options.sampling === 'old' || !Array.isArray(inputs.sampling);
   return {
     logProbs: matrix(inputs.logp) as tf.Tensor2D,
     oldLogProbs: matrix(inputs.old),
-    behaviourLogProbs: matrix(Array.isArray(inputs.sampling) ? inputs.sampling : inputs.old),
+    behaviourLogProbs: matrix(own ? inputs.old : (inputs.sampling as Matrix)),
     referenceLogProbs: matrix(inputs.ref),
     entropy: matrix(inputs.entropy),
     advantages: tf.tensor1d([...inputs.adv]),

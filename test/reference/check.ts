@@ -4,8 +4,8 @@
  *     npm run check:reference -- FILE.json [--backend wasm]
  *
  * FILE has the format of `test/fixtures/grpo-losses.json`: `inputs`; `trl` cases with `loss_type`, `options`, `loss`
- * and `grad`; `advantages`; `verl_kl`. Prints each case with the largest errors (over the largest magnitude) of loss
- * and gradient, and what was skipped and why. Exits with 1 if an error is above 1e-5, 2 if the file can't be used.
+ * and `grad`; `advantages`; `verl_kl`. Prints each case with the largest errors of loss and gradient, over the largest
+ * magnitude (for a loss, of the case's loss and gradient: its terms may cancel), and what was skipped and why. Exits with 1 if an error is above 1e-5, 2 if the file can't be used.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
