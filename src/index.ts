@@ -132,6 +132,7 @@ export {
   tokenMask,
   tokenRow,
 } from './policy/tokens.js';
+export { concatEnsembleResults } from './rewards/concat.js';
 // Rewards
 export {
   assignToBestNoun,
@@ -141,7 +142,6 @@ export {
   intersectionOverUnion,
   nonMaximumSuppression,
 } from './rewards/detection.js';
-export { concatEnsembleResults } from './rewards/concat.js';
 export {
   type EnsembleMember,
   type EnsembleOptions,

@@ -1,6 +1,6 @@
 /** A surrogate of one's own: DPPO, whose trust region is a divergence instead of a ratio. */
 import * as tf from '@tensorflow/tfjs';
-import { bnpo, type Objective, type ObjectiveOptions, stopGradient, type Surrogate } from 'bicot';
+import { bnpo, type Objective, type ObjectiveOptions, type Surrogate, stopGradient } from 'bicot';
 
 /** DPPO's trust region. */
 export interface DivergenceOptions {
@@ -46,8 +46,10 @@ export function divergenceBounded(options: DivergenceOptions = {}): Surrogate {
         up = tf.logicalOr(tf.lessEqual(moved, 0), tf.lessEqual(d, high));
         down = tf.logicalOr(tf.greaterEqual(moved, 0), tf.lessEqual(d, low));
       }
-      const good = tf.tile(tf.greater(advantages, 0), [1, mask.shape[1]]); // [N, T]
-      const valid = tf.cast(tf.where(good, up, down), 'float32'); // [N, T]
+      // Not tf.where, which on wasm writes past the end of bool tensors.
+      const good = tf.greater(advantages, tf.zerosLike(mask)); // [N, T]
+      const bad = tf.logicalNot(good);
+      const valid = tf.cast(tf.logicalOr(tf.logicalAnd(good, up), tf.logicalAnd(bad, down)), 'float32');
       const weight = stopGradient(tf.mul(tf.minimum(ratio, max), valid)); // [N, T]
       return tf.neg(tf.mul(tf.mul(weight, advantages), logProbs));
     },

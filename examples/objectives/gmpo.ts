@@ -16,7 +16,7 @@ export function geometricMean({ low, high }: ClipRange = { low: 0.4, high: 0.4 }
     ownRatio: true,
     loss: ({ logRatio, advantages, mask }) => {
       const clipped = tf.clipByValue(logRatio, -low, high); // [N, T]
-      const good = tf.tile(tf.greater(advantages, 0), [1, mask.shape[1]]); // [N, T]
+      const good = tf.greater(advantages, tf.zerosLike(mask)); // [N, T]
       const careful = tf.where(good, tf.minimum(logRatio, clipped), tf.maximum(logRatio, clipped));
       return tf.neg(tf.mul(tf.exp(rowMeans(careful, mask)), advantages)); // [N, 1]
     },

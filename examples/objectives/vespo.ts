@@ -32,10 +32,7 @@ export function gammaWeighted(options: GammaOptions = {}): Surrogate {
         const lambda = choose(Math.max(positive.lambda, 1e-4), Math.max(negative.lambda, 1e-4));
         const logWeight = tf.clipByValue(tf.sum(tf.mul(x as tf.Tensor, mask), 1, true), LOWEST, 20); // [N, 1]
         // log φ = λ + k·log w − λ·w
-        const logPhi = tf.add(
-          lambda,
-          tf.sub(tf.mul(k, logWeight), tf.mul(lambda, tf.exp(logWeight))),
-        );
+        const logPhi = tf.add(lambda, tf.sub(tf.mul(k, logWeight), tf.mul(lambda, tf.exp(logWeight))));
         return { value: tf.exp(logPhi), gradFunc: () => [tf.zerosLike(logRatio)] };
       })(logRatio);
       return tf.neg(tf.mul(tf.mul(weight, advantages), logProbs)); // [N, T]

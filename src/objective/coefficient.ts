@@ -101,8 +101,7 @@ export function adaptiveKl(options: AdaptiveKlOptions): AdaptiveCoefficient {
     name: 'adaptiveKl',
     settings: { initial, target, horizon },
     initial,
-    next: (value, observed) =>
-      value * (1 + Math.min(0.2, Math.max(-0.2, observed / target - 1)) / horizon),
+    next: (value, observed) => value * (1 + Math.min(0.2, Math.max(-0.2, observed / target - 1)) / horizon),
   };
 }
 

@@ -57,7 +57,11 @@ function estimate(kind: string, delta: tf.Tensor): tf.Tensor {
     case 'k2':
       return tf.mul(0.5, tf.square(delta));
     case 'abs':
-      return tf.abs(delta);
+      // Not tf.abs, whose gradient at 0 is not 0.
+      return tf.mul(
+        delta,
+        untaped(() => tf.sign(delta)),
+      );
     default:
       return k3(delta);
   }

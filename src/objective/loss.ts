@@ -4,7 +4,12 @@ import { assertKnownOptions, assertNumber, NOT_NEGATIVE } from '../options.js';
 import { stopGradient } from '../tensor/gradients.js';
 import { assertShape } from '../tensor/shape.js';
 import { aggregate } from './aggregate.js';
-import { checkImportance, type ImportanceCorrection, importanceWeights, offPolicyMask } from './importance.js';
+import {
+  checkImportance,
+  type ImportanceCorrection,
+  importanceWeights,
+  offPolicyMask,
+} from './importance.js';
 import { checkKlKind, type KlKind, kl } from './kl.js';
 import {
   checkRatioLevel,
@@ -196,7 +201,12 @@ function checkTerms(input: LevelLossInput, objective: LossObjective): void {
     );
   };
   need(klWeight > 0, input.referenceLogProbs, `klWeight is ${klWeight}`, 'referenceLogProbs');
-  need(entropyWeight > 0, input.entropy, `entropyWeight is ${entropyWeight}`, 'entropy values (input.entropy)');
+  need(
+    entropyWeight > 0,
+    input.entropy,
+    `entropyWeight is ${entropyWeight}`,
+    'entropy values (input.entropy)',
+  );
   need(Boolean(importance), input.behaviourLogProbs, 'importance is set', 'behaviourLogProbs');
   need(
     typeof offPolicyThreshold === 'number',

@@ -171,7 +171,8 @@ function build(name: string, preset: ObjectiveOptions, options: ObjectiveOptions
   // An option that is present but undefined must not hide the preset's. null is a choice.
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const all = { ...DEFAULTS, ...preset, ...given };
-  const { scale, epsilon, baseline, advantageClip, zeroVariance, zeroVarianceKl, joint, levels, ...rest } = all;
+  const { scale, epsilon, baseline, advantageClip, zeroVariance, zeroVarianceKl, joint, levels, ...rest } =
+    all;
   const { name: givenName, ...level } = rest;
   const objective: Objective = {
     name: givenName ?? name,

@@ -67,7 +67,10 @@ describe('levelStats', () => {
     expect(levelStats({ ...input, logProbs: dirty }, CLIPPED)).toEqual(levelStats(input, CLIPPED));
     const broken = [Number.NaN, ...input.logProbs.slice(1)];
     expect(levelStats({ ...input, logProbs: broken }, CLIPPED).maxRatioDeviation).toBeNaN();
-    const nothing = levelStats({ ...input, lengths: new Int32Array(4), referenceLogProbs: undefined }, CLIPPED);
+    const nothing = levelStats(
+      { ...input, lengths: new Int32Array(4), referenceLogProbs: undefined },
+      CLIPPED,
+    );
     expect(nothing).toEqual({
       kl: 0,
       approxKl: 0,
@@ -79,7 +82,9 @@ describe('levelStats', () => {
   });
 
   it('refuses arrays of other sizes', () => {
-    expect(() => levelStats({ ...input, advantages: [1] }, CLIPPED)).toThrow(/advantages has 1 elements but 4/);
+    expect(() => levelStats({ ...input, advantages: [1] }, CLIPPED)).toThrow(
+      /advantages has 1 elements but 4/,
+    );
     expect(() => levelStats({ ...input, oldLogProbs: [1] }, CLIPPED)).toThrow(/oldLogProbs/);
   });
 });

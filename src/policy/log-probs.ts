@@ -47,7 +47,8 @@ export function completionScores<Context>(
   if (rows * width === 0) return { logProbs: tf.zeros([rows, width]), entropy: tf.zeros([rows, width]) };
   return tf.tidy(() => {
     const mask = tf.tensor2d(tokenMask(batch.completion), [rows, width]); // [N, T]
-    const masked = (values: tf.Tensor1D) => maskedFill(tf.reshape(values, [rows, width]), mask) as tf.Tensor2D;
+    const masked = (values: tf.Tensor1D) =>
+      maskedFill(tf.reshape(values, [rows, width]), mask) as tf.Tensor2D;
     const logits = distributionLogits(policy, batch, distribution); // [N·T, V]
     return {
       logProbs: masked(tokenLogProbs(logits, tf.tensor1d(ids, 'int32'))),

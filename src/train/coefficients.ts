@@ -1,4 +1,9 @@
-import { type CoefficientState, coefficientValue, initialState, nextState } from '../objective/coefficient.js';
+import {
+  type CoefficientState,
+  coefficientValue,
+  initialState,
+  nextState,
+} from '../objective/coefficient.js';
 import { type LossCoefficients, levelObjective, type Objective } from '../objective/objective.js';
 
 /** Where a level's coefficients stand. Plain data. */

@@ -145,7 +145,10 @@ function masks<C>(
 }
 
 /** Lengths of the samples, `[N]`, where rows are shared, and the width. */
-function samplesOf<C>({ completion, samplesPerRow }: LevelRollout<C>): { lengths: Int32Array; width: number } {
+function samplesOf<C>({ completion, samplesPerRow }: LevelRollout<C>): {
+  lengths: Int32Array;
+  width: number;
+} {
   return { lengths: repeatHostRows(completion.lengths, 1, samplesPerRow), width: completion.width };
 }
 

@@ -1,9 +1,11 @@
 /** Runs bicot on a file of reference values in the format of `../fixtures/grpo-losses.json`. */
 import * as tf from '@tensorflow/tfjs';
 import {
+  type AdvantageScale,
   clipped,
   clippedWeight,
   combineRewards,
+  isBicotError,
   type KlKind,
   kl,
   type LevelLossInput,
@@ -12,7 +14,6 @@ import {
   type Normalizer,
   type RatioLevel,
   type RewardAggregation,
-  type AdvantageScale,
   type Surrogate,
   softGate,
   tokenWeights,
@@ -81,7 +82,18 @@ class Unsupported extends Error {}
 
 /** Options that are read, by TRL's short names. */
 const KNOWN_OPTIONS = [
-  ...['beta', 'epsilon', 'epsilon_high', 'delta', 'top_entropy_quantile', 'off', 'lvl', 'biaskl', 'vllm', 'ent'],
+  ...[
+    'beta',
+    'epsilon',
+    'epsilon_high',
+    'delta',
+    'top_entropy_quantile',
+    'off',
+    'lvl',
+    'biaskl',
+    'vllm',
+    'ent',
+  ],
   'sampling',
   ...['sapo_temperature_pos', 'sapo_temperature_neg'],
   ...['vespo_k_pos', 'vespo_lambda_pos', 'vespo_k_neg', 'vespo_lambda_neg'],
@@ -132,7 +144,7 @@ async function lossErrors(
   inputs: ReferenceInputs,
   expected: ReferenceCase,
 ): Promise<{ loss: number; gradient: number }> {
-  const objective = objectiveOf(expected);
+  const objective = accepted(() => objectiveOf(expected));
   const input = lossInput(inputs, expected);
   const { entropy = tf.zerosLike(input.logProbs) } = input;
   const { value, grads } = tf.valueAndGrads((logProbs, entropies) =>
@@ -161,6 +173,16 @@ async function lossErrors(
   return { loss, gradient };
 }
 
+/** Settings that bicot refuses are cases that it does not have. */
+function accepted<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (isBicotError(error, 'value')) throw new Unsupported(`bicot refuses it: ${error.message}`);
+    throw error;
+  }
+}
+
 /**
  * TRL's GMPO gives a row without tokens the ratio e⁰ = 1 and so a loss of −A/N, without any gradient. bicot's rows
  * without tokens add nothing, so that constant is taken off TRL's loss.
@@ -187,7 +209,9 @@ export function objectiveOf({ loss_type, options }: ReferenceCase): LossObjectiv
     throw new Unsupported("TRL folds the sampler's ratio into VESPO's weight; the recipe has no such input");
   }
   if (loss_type === 'gmpo' && options.top_entropy_quantile !== undefined) {
-    throw new Unsupported("TRL takes GMPO's mean over the tokens of high entropy; the recipe's is over all tokens");
+    throw new Unsupported(
+      "TRL takes GMPO's mean over the tokens of high entropy; the recipe's is over all tokens",
+    );
   }
   const levels: Record<string, RatioLevel> = { sequence_token: 'sequence-token', sequence: 'sequence' };
   const ratio = levels[(options.lvl as string | undefined) ?? ''] ?? 'token';

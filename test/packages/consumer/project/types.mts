@@ -3,11 +3,11 @@ import * as tf from '@tensorflow/tfjs';
 import {
   groupAdvantages,
   levelLoss,
-  unclipped,
   type Policy,
   type RewardFunction,
   score,
   type TokenContext,
+  unclipped,
 } from 'bicot';
 import { createTransformer, type TransformerPolicy } from 'bicot/models';
 import { encodePng, type SelectedBackend, selectBackend } from 'bicot/node';
