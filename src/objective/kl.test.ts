@@ -50,7 +50,11 @@ describeOnBackends('kl', () => {
     const a = tf.tensor2d(logp);
     const b = tf.tensor2d(ref);
     await expectNoLeak(() => kl('k3', a, b).dispose());
-    expect(() => kl('k3', a, tf.tensor1d([1]) as tf.Tensor as tf.Tensor2D)).toThrow(/referenceLogProbs has shape \[1\]/);
-    expect(() => kl('k4' as KlKind, a, b)).toThrow(/kind is "k4"; use 'k3' .* another of k1, k2, k3, abs, k1\+, k3\+, abs\+/);
+    expect(() => kl('k3', a, tf.tensor1d([1]) as tf.Tensor as tf.Tensor2D)).toThrow(
+      /referenceLogProbs has shape \[1\]/,
+    );
+    expect(() => kl('k4' as KlKind, a, b)).toThrow(
+      /kind is "k4"; use 'k3' .* another of k1, k2, k3, abs, k1\+, k3\+, abs\+/,
+    );
   });
 });

@@ -158,7 +158,11 @@ describeOnBackends('levelLoss', () => {
 
   it('leaks nothing', async () => {
     const input = batch('token-mean');
-    const objective = { surrogate: clipped({ ...CLIP, delta: 3 }), klWeight: 0.1, klEstimator: 'k3' } as const;
+    const objective = {
+      surrogate: clipped({ ...CLIP, delta: 3 }),
+      klWeight: 0.1,
+      klEstimator: 'k3',
+    } as const;
     await expectNoLeak(() => levelLoss(input, objective).dispose());
     await expectNoLeak(() =>
       grpoLoss([

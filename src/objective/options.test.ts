@@ -2,15 +2,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import fixture from '../../test/fixtures/grpo-ordinary.json';
-import { levelBatches } from '../train/levels.js';
 import { tabularPolicy } from '../../test/support/tabular-policy.js';
 import type { Rollout } from '../rollout/types.js';
+import { levelBatches } from '../train/levels.js';
 import { groupAdvantages } from './advantages.js';
 import { adaptiveEntropy, adaptiveKl } from './coefficient.js';
 import { combineRewards } from './combine.js';
 import { type LevelLossInput, levelLoss } from './loss.js';
 import { LEVEL_SETTINGS, type LevelObjective, levelObjective, type Objective } from './objective.js';
-import { type ObjectiveOptions, balanced, grpo } from './presets.js';
+import { balanced, grpo, type ObjectiveOptions } from './presets.js';
 import { clipped, unclipped } from './surrogates/clipped.js';
 import { clippedWeight } from './surrogates/clipped-weight.js';
 import { softGate } from './surrogates/soft-gate.js';
@@ -80,9 +80,15 @@ const INCOMPATIBLE: readonly [options: Wrong, message: RegExp][] = [
   [{ klWeight: 0, klEstimator: 'k2' }, /klEstimator would do nothing, as klWeight is 0 at every level/],
   [{ klWeight: 0, klImportance: true }, /klImportance would do nothing/],
   [{ klWeight: 0, zeroVarianceKl: false }, /zeroVarianceKl would do nothing/],
-  [{ levels: { token: { klWeight: 0, klEstimator: 'k1' } } }, /klEstimator of level 'token' would do nothing/],
+  [
+    { levels: { token: { klWeight: 0, klEstimator: 'k1' } } },
+    /klEstimator of level 'token' would do nothing/,
+  ],
   [{ scale: 'none', epsilon: 1e-6 }, /epsilon would do nothing, as scale is 'none'/],
-  [{ zeroVariance: 'drop', zeroVarianceKl: false }, /zeroVarianceKl is false, but groups without spread are not kept/],
+  [
+    { zeroVariance: 'drop', zeroVarianceKl: false },
+    /zeroVarianceKl is false, but groups without spread are not kept/,
+  ],
   [{ zeroVariance: { resample: 2 }, zeroVarianceKl: false }, /zeroVarianceKl is false/],
   [
     { ratio: 'sequence', surrogate: { name: 'own', ownRatio: true, loss: () => tf.scalar(0) } },
@@ -135,7 +141,10 @@ describe('options of an objective', () => {
       [() => adaptiveKl({ initial: 1, target: -1 }), /target is -1/],
       [() => adaptiveKl({ initial: 1, target: 1, horizon: 0 }), /horizon is 0/],
       [() => adaptiveEntropy({ target: 0 }), /target is 0/],
-      [() => adaptiveEntropy({ target: 1, min: 0.5, max: 0.1 }), /max is 0.1, but must be finite and at least min/],
+      [
+        () => adaptiveEntropy({ target: 1, min: 0.5, max: 0.1 }),
+        /max is 0.1, but must be finite and at least min/,
+      ],
       [() => adaptiveEntropy({ target: 1, initial: 3 }), /initial is 3, but must be within/],
       [() => groupAdvantages([1, 2], { groupSize: 2, clip: -1 }), /clip of the advantages is -1/],
     ] as const) {
@@ -169,7 +178,10 @@ async function outcome(options: ObjectiveOptions): Promise<number[]> {
   const rollout = {
     ...{ prompts: ['a', 'b'], groupSize: 4, samples: [] },
     // A longer plan beside it, for the joint mean.
-    levels: [level('token'), { ...level('semantic'), completion: { ...level('').completion, lengths: new Int32Array(8).fill(7) } }],
+    levels: [
+      level('token'),
+      { ...level('semantic'), completion: { ...level('').completion, lengths: new Int32Array(8).fill(7) } },
+    ],
   } as unknown as Rollout<unknown, never>;
   const [batch] = levelBatches(policy as never, rollout, advantages, objective, { flat });
   if (!batch) throw new Error('no batch');
@@ -186,9 +198,9 @@ async function outcome(options: ObjectiveOptions): Promise<number[]> {
     klWeights: tensor(batch.klWeights),
     entropyWeights: tensor(batch.entropyWeights),
   };
-  const { value, grad } = tf.valueAndGrad((x) => levelLoss({ ...input, logProbs: x as tf.Tensor2D }, batch.loss))(
-    input.logProbs,
-  );
+  const { value, grad } = tf.valueAndGrad((x) =>
+    levelLoss({ ...input, logProbs: x as tf.Tensor2D }, batch.loss),
+  )(input.logProbs);
   policy.dispose();
   return [...(await value.data()), ...(await grad.data())];
 }
@@ -198,7 +210,13 @@ describe('every option that is accepted changes loss or gradient', () => {
     weight: [2],
     normalizer: ['sequence-mean', 'sequence-sum', 'max-length', { maxLength: 20 }],
     ratio: ['sequence'],
-    surrogate: [unclipped(), clipped({ low: 0.2, high: 0.28 }), clipped({ low: 0.2, high: 0.2, delta: 1.3 }), clippedWeight(), softGate()],
+    surrogate: [
+      unclipped(),
+      clipped({ low: 0.2, high: 0.28 }),
+      clipped({ low: 0.2, high: 0.2, delta: 1.3 }),
+      clippedWeight(),
+      softGate(),
+    ],
     klWeight: [0, 0.2, adaptiveKl({ initial: 0.3, target: 1 })],
     klEstimator: ['k1', 'k2', 'abs', 'k1+', 'k3+', 'abs+'],
     klImportance: [true],

@@ -4,18 +4,7 @@ import { describeOnBackends } from '../../test/support/backends.js';
 import { normalValues, uniformStream } from '../tensor/noise.js';
 import { grpoLoss } from './loss.js';
 import { levelObjective, lossObjective } from './objective.js';
-import {
-  balanced,
-  bnpo,
-  cispo,
-  dapo,
-  drGrpo,
-  grpo,
-  gspo,
-  presetObjective,
-  sapo,
-  t2iR1,
-} from './presets.js';
+import { balanced, bnpo, cispo, dapo, drGrpo, grpo, gspo, presetObjective, sapo, t2iR1 } from './presets.js';
 import { unclipped } from './surrogates/clipped.js';
 import { tokenWeights } from './weights.js';
 
@@ -116,10 +105,22 @@ describe('presets', () => {
   });
 
   it('are found by name, for configuration files', () => {
-    for (const name of ['t2iR1', 'balanced', 'grpo', 'bnpo', 'drGrpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const) {
+    for (const name of [
+      't2iR1',
+      'balanced',
+      'grpo',
+      'bnpo',
+      'drGrpo',
+      'dapo',
+      'cispo',
+      'sapo',
+      'gspo',
+    ] as const) {
       expect(presetObjective(name, { weight: 2 })).toMatchObject({ name, level: { weight: 2 } });
     }
-    expect(() => presetObjective('ppo' as 'grpo')).toThrow(/no preset 'ppo'; the presets are t2iR1, balanced, grpo/);
+    expect(() => presetObjective('ppo' as 'grpo')).toThrow(
+      /no preset 'ppo'; the presets are t2iR1, balanced, grpo/,
+    );
     expect(() => presetObjective('toString' as 'grpo')).toThrow(/no preset 'toString'/);
   });
 
