@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeOnBackends, expectNoLeak } from '../../test/support/backends.js';
-import { context, type TabularPolicy, tabularPolicy } from '../../test/support/tabular-policy.js';
-import { checkPolicy } from './check.js';
-import type { Policy } from './policy.js';
+import { describeOnBackends, expectNoLeak } from '../../../test/support/backends.js';
+import { context, type TabularPolicy, tabularPolicy } from '../../../test/support/tabular-policy.js';
+import type { Policy } from '../../policy/policy.js';
+import { checkPolicy } from './check-policy.js';
 
 const contexts = [context(1), context(2, 3), context()];
 const failures = async (policy: Policy, space = 'image') => {
