@@ -1,9 +1,9 @@
 import type { Policy } from '../../policy/policy.js';
-import { type ConformanceReport, error, type Finding, ok, reportOf } from '../finding.js';
+import { type ConformanceReport, type Finding, reportOf } from '../finding.js';
 import { runChecks } from '../run-checks.js';
 import { spaceChecks } from './space-checks.js';
 import { type CheckPolicyOptions, subjectsOf } from './subject.js';
-import { checkReached, checkUntouched, checkVariables, fingerprints } from './variables.js';
+import { closingChecks, openingChecks, usageCheck } from './whole-checks.js';
 
 /** One property of the `Policy` contract, and whether the policy has it. */
 export interface PolicyCheck extends Finding {
@@ -30,70 +30,22 @@ export async function checkPolicy<Context>(
   options: CheckPolicyOptions<Context>,
 ): Promise<PolicyReport> {
   const subjects = subjectsOf(policy, options);
+  const whole = { policy, reached: new Set<string>(), prints: new Map<string, number>() };
   const causes = new Map<string, string>();
-  let before: ReadonlyMap<string, number> = new Map();
-  const findings: PolicyCheck[] = await runChecks(
-    [
-      {
-        check: 'variables',
-        suggestion:
-          'List the tf.Variables that training updates in policy.variables, each under a name of its own.',
-        measure: async () => {
-          const measured = checkVariables(policy);
-          if (measured.level !== 'error') before = await fingerprints(policy.variables);
-          return measured;
-        },
-      },
-      {
-        check: 'spaces',
-        suggestion: 'Name the vocabularies that the policy can emit in policy.spaces.',
-        measure: () => {
-          const names = Object.keys(policy.spaces);
-          return names.length > 0
-            ? ok(names.join(', '))
-            : error('policy.spaces is empty: nothing can be sampled');
-        },
-      },
-    ],
-    policy,
-    causes,
-  );
-  let gradientsKnown = true;
+  const findings: PolicyCheck[] = await runChecks(openingChecks<Context>(), whole, causes);
+  const causesOfSpaces: Map<string, string>[] = [];
   for (const subject of subjects) {
-    const { space } = subject;
     const own = new Map(causes);
-    findings.push(
-      ...(await runChecks(spaceChecks<Context>(), subject, own)).map((found) => ({ ...found, space })),
-    );
-    if (own.has('gradients')) gradientsKnown = false;
+    const found = await runChecks(spaceChecks<Context>(whole.reached), subject, own);
+    findings.push(...found.map((finding) => ({ ...finding, space: subject.space })));
+    causesOfSpaces.push(own);
   }
-  const all = subjects.length === Object.keys(policy.spaces).length;
-  if (!gradientsKnown) causes.set('gradients', 'gradients');
-  findings.push(
-    ...(await runChecks(
-      [
-        ...(all
-          ? [
-              {
-                check: 'every variable is used',
-                needs: ['variables', 'spaces', 'gradients'],
-                suggestion:
-                  'Use the variable in logits, or leave it out of policy.variables; if it is used, its gradient is cut (a value read to the host, tf.customGrad, an operation without gradient).',
-                measure: () => checkReached(policy.variables, subjects[0]?.reached ?? new Set()),
-              },
-            ]
-          : []),
-        {
-          check: 'weights untouched',
-          needs: ['variables'],
-          suggestion:
-            'Only the optimiser may assign to policy.variables: keep running statistics and caches elsewhere.',
-          measure: () => checkUntouched(policy.variables, before),
-        },
-      ],
-      policy,
-      causes,
-    )),
-  );
+  for (const own of causesOfSpaces) {
+    const cause = own.get('gradients');
+    if (cause !== undefined) causes.set('gradients', cause);
+  }
+  const everySpace = subjects.length === Object.keys(policy.spaces).length;
+  const closing = [...(everySpace ? [usageCheck<Context>()] : []), ...closingChecks<Context>()];
+  findings.push(...(await runChecks(closing, whole, causes)));
   return reportOf(findings);
 }

@@ -15,8 +15,11 @@ import type { Subject } from './subject.js';
 import { checkEndToken, checkImageDecoding, checkSpace, checkTextCodec } from './token-space.js';
 import { checkGradients } from './variables.js';
 
-/** What is checked of each space, causes before consequences. */
-export const spaceChecks = <Context>(): Check<Subject<Context>>[] => [
+/**
+ * What is checked of each space, causes before consequences.
+ * @param reached receives the names of the variables that a gradient reached
+ */
+export const spaceChecks = <Context>(reached: Set<string>): Check<Subject<Context>>[] => [
   {
     check: 'token space',
     suggestion: 'Correct policy.spaces: size is the number of tokens, length the tokens of one image.',
@@ -115,7 +118,7 @@ export const spaceChecks = <Context>(): Check<Subject<Context>>[] => [
     needs: ['variables', 'shapes'],
     suggestion:
       'Compute logits from policy.variables with differentiable operations only; a value read to the host or tf.customGrad cuts the gradient.',
-    measure: checkGradients,
+    measure: (subject) => checkGradients(subject, reached),
   },
   {
     check: 'sampling',

@@ -26,8 +26,6 @@ export interface Subject<Context> {
   readonly tokens: TokenSpace;
   /** V. */
   readonly size: number;
-  /** Names of the variables that a gradient reached, in any space; the gradient check adds to it. */
-  readonly reached: Set<string>;
 }
 
 /** Tokens of a random completion, where nothing limits them. */
@@ -48,13 +46,12 @@ export function subjectsOf<Context>(
       `checkPolicy: one completion for the spaces ${spaces.join(', ')}. Name the space it belongs to, or leave it out.`,
     );
   }
-  const reached = new Set<string>();
   return spaces.map((space) => {
     const tokens = tokenSpaceOf(policy, space);
     const contexts = contextsOf(options.contexts, space);
     const completion = options.completion ?? randomCompletion(contexts.length, tokens);
     assertSubject(contexts, completion, space, tokens);
-    return { policy, contexts, completion, space, tokens, size: tokens.size, reached };
+    return { policy, contexts, completion, space, tokens, size: tokens.size };
   });
 }
 

@@ -42,15 +42,21 @@ export function checkVariables<Context>(policy: Policy<Context>): Measured {
   return ok(`${names.length} variables, ${values} values`);
 }
 
-/** Something can be trained in this space. */
-export async function checkGradients<Context>(subject: Subject<Context>): Promise<Measured> {
+/**
+ * Something can be trained in this space.
+ * @param reached receives the names of the variables that a gradient reached
+ */
+export async function checkGradients<Context>(
+  subject: Subject<Context>,
+  reached: Set<string>,
+): Promise<Measured> {
   const gradients = await gradientsOf(subject.policy, subject);
   const silent: string[] = [];
   const broken: string[] = [];
   for (const [name, values] of gradients) {
     if (values === undefined || values.every((value) => value === 0)) silent.push(name);
     else if (!values.every(Number.isFinite)) broken.push(name);
-    else subject.reached.add(name);
+    else reached.add(name);
   }
   if (broken.length > 0) return error(`not finite: ${broken.join(', ')}`);
   if (silent.length === gradients.size) return error('zero for every variable');
