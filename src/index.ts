@@ -5,6 +5,12 @@ export type { ConformanceReport, Finding, FindingLevel } from './conformance/fin
 export { formatReport } from './conformance/format-report.js';
 export { checkPolicy, type PolicyCheck, type PolicyReport } from './conformance/policy/check-policy.js';
 export type { CheckPolicyOptions } from './conformance/policy/subject.js';
+export {
+  type CheckRewardOptions,
+  checkReward,
+  type RewardCheck,
+  type RewardReport,
+} from './conformance/reward/check-reward.js';
 // Prompt data
 export { type PromptRow, parsePromptRows, readPromptRow } from './data/prompts.js';
 // Errors

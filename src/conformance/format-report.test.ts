@@ -33,5 +33,5 @@ it('a report is a verdict and one line a check, with what to do below', () => {
 
 it('without spaces or members there is no column for them', () => {
   const checks = [{ check: 'speed', passed: true, level: 'note' as const, detail: 'fast' }];
-  expect(formatReport(reportOf(checks))).toBe('passed: 1 checks\n\n· speed  fast');
+  expect(formatReport(reportOf(checks))).toBe('passed: 1 check\n\n· speed  fast');
 });

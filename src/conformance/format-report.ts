@@ -27,8 +27,12 @@ export function formatReport(report: ConformanceReport<Placed>): string {
 function verdict({ passed, checks }: ConformanceReport): string {
   const errors = checks.filter(({ level }) => level === 'error').length;
   const warnings = checks.filter(({ level }) => level === 'warning').length;
-  const outcome = passed ? `passed: ${checks.length} checks` : `failed: ${errors} of ${checks.length} checks`;
-  return warnings > 0 ? `${outcome}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}` : outcome;
+  const outcome = passed
+    ? `passed: ${counted(checks.length, 'check')}`
+    : `failed: ${errors} of ${counted(checks.length, 'check')}`;
+  return warnings > 0 ? `${outcome}, ${counted(warnings, 'warning')}` : outcome;
 }
 
 const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length));
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -9,7 +9,7 @@ export interface Check<Subject> {
    */
   readonly needs?: readonly string[];
   /** What to do about an error or a warning that does not bring its own suggestion. */
-  readonly suggestion: string;
+  readonly suggestion?: string;
   /** A thrown error is a finding of level `error`. */
   readonly measure: (subject: Subject) => Promise<Measured> | Measured;
 }
@@ -35,7 +35,7 @@ export async function runChecks<Subject>(
     const measured = await attempt(() => measure(subject));
     const passed = measured.level !== 'error';
     if (!passed) causes.set(check, check);
-    const advised = measured.level === 'error' || measured.level === 'warning';
+    const advised = suggestion !== undefined && (!passed || measured.level === 'warning');
     findings.push({ check, passed, ...(advised && { suggestion }), ...measured });
   }
   return findings;
