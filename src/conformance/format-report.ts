@@ -1,4 +1,6 @@
 import type { ConformanceReport, Finding, FindingLevel } from './finding.js';
+import type { PolicyReport } from './policy/check-policy.js';
+import type { RewardReport } from './reward/check-reward.js';
 
 const SYMBOLS: Readonly<Record<FindingLevel, string>> = { ok: '✓', note: '·', warning: '!', error: '✗' };
 
@@ -9,8 +11,8 @@ type Placed = Finding & { readonly space?: string; readonly member?: string };
  * A report of `checkPolicy` or `checkReward` as text to read: a verdict, then one line a check (`✓` as it should
  * be, `·` worth knowing, `!` probably not meant, `✗` broken) with what to do on the line below.
  */
-export function formatReport(report: ConformanceReport<Placed>): string {
-  const { checks } = report;
+export function formatReport(report: PolicyReport | RewardReport): string {
+  const checks: readonly Placed[] = report.checks;
   const rows = checks.map((finding) => ({ finding, place: finding.space ?? finding.member ?? '' }));
   const names = widest(checks.map(({ check }) => check));
   const places = widest(rows.map(({ place }) => place));

@@ -36,7 +36,7 @@ export async function checkPolicy<Context>(
   const causesOfSpaces: Map<string, string>[] = [];
   for (const subject of subjects) {
     const own = new Map(causes);
-    const found = await runChecks(spaceChecks<Context>(whole.reached), subject, own);
+    const found = await runChecks(spaceChecks(subject, whole.reached), subject, own);
     findings.push(...found.map((finding) => ({ ...finding, space: subject.space })));
     causesOfSpaces.push(own);
   }

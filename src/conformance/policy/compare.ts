@@ -65,6 +65,10 @@ export function validDifference(a: Float32Array, b: Float32Array, completion: To
 
 /** A finding about log-probs that should be equal. */
 export function within(worst: number, tolerance: number, what: string): Measured {
-  const detail = `log-probs of ${what} differ by ${worst.toExponential(1)} (allowed ${tolerance})`;
+  const detail = `log-probs of ${what} differ by ${beside(worst, tolerance)}`;
   return worst < tolerance ? ok(detail) : error(detail);
 }
+
+/** A difference and what it may be, to read. */
+export const beside = (gap: number, allowed: number): string =>
+  `${gap === 0 ? '0' : gap.toExponential(1)} (allowed ${allowed.toExponential()})`;

@@ -1,6 +1,7 @@
 import { error, type Measured, note, ok } from '../finding.js';
 import {
   AGREEMENT_TOLERANCE,
+  beside,
   difference,
   INVARIANCE_TOLERANCE,
   logSoftmax,
@@ -76,13 +77,13 @@ export async function checkSession<Context>(subject: Subject<Context>): Promise<
   }
   if (!(disturbed < NOISE_TOLERANCE)) {
     return error(
-      `a session gives other log-probs while a second one is open: they differ by ${disturbed.toExponential(1)} (allowed ${NOISE_TOLERANCE})`,
+      `a session gives other log-probs while a second one is open: they differ by ${beside(disturbed, NOISE_TOLERANCE)}`,
       'Keep the cache in the session, not in the policy: guidance steps two sessions side by side.',
     );
   }
   if (!(spilled < INVARIANCE_TOLERANCE)) {
     return error(
-      `feeding an ended row its last token again changes other rows by ${spilled.toExponential(1)} (allowed ${INVARIANCE_TOLERANCE})`,
+      `feeding an ended row its last token again changes other rows by ${beside(spilled, INVARIANCE_TOLERANCE)}`,
       'Rows must not see each other; the sampler goes on feeding rows that have ended until all have.',
     );
   }

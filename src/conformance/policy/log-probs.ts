@@ -1,7 +1,7 @@
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { Policy } from '../../policy/policy.js';
 import { error, type Measured, note, ok } from '../finding.js';
-import { AGREEMENT_TOLERANCE, difference, read, within } from './compare.js';
+import { AGREEMENT_TOLERANCE, beside, difference, read, within } from './compare.js';
 import type { Subject } from './subject.js';
 import { gradientsOf } from './variables.js';
 
@@ -37,7 +37,7 @@ export async function checkLogProbGradients<Context>(subject: Subject<Context>):
     gap: relativeGap(direct.get(name), gradient),
   }));
   const { name, gap } = gaps.reduce((a, b) => (b.gap > a.gap ? b : a));
-  const detail = `gradients for ${name} differ by ${gap.toExponential(1)} of their largest entry (allowed ${GRADIENT_TOLERANCE})`;
+  const detail = `gradients for ${name} differ by ${beside(gap, GRADIENT_TOLERANCE)} of their largest entry`;
   return gap < GRADIENT_TOLERANCE ? ok(detail) : error(detail);
 }
 

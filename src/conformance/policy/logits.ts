@@ -3,6 +3,7 @@ import { sliceTokenBatch, type TokenBatch, tokenBatch, tokenRow } from '../../po
 import { assertShape } from '../../tensor/shape.js';
 import { error, type Measured, note, ok, warning } from '../finding.js';
 import {
+  beside,
   difference,
   INVARIANCE_TOLERANCE,
   logSoftmax,
@@ -54,13 +55,9 @@ export async function checkDeterminism<Context>(subject: Subject<Context>): Prom
   const [name, worst] = gaps.reduce((a, b) => (b[1] > a[1] ? b : a));
   const of = gaps.map(([called]) => called).join(', ');
   if (worst < NOISE_TOLERANCE) {
-    return ok(
-      `two identical calls of ${of} differ by ${worst.toExponential(1)} (allowed ${NOISE_TOLERANCE})`,
-    );
+    return ok(`two identical calls of ${of}: log-probs differ by ${beside(worst, NOISE_TOLERANCE)}`);
   }
-  return error(
-    `two identical calls of ${name} differ by ${worst.toExponential(1)} in log-probs (allowed ${NOISE_TOLERANCE}): switch dropout off`,
-  );
+  return error(`two identical calls of ${name}: log-probs differ by ${beside(worst, NOISE_TOLERANCE)}`);
 }
 
 /** The distribution depends on what it should depend on. */

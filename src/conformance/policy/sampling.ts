@@ -4,7 +4,14 @@ import { tokenRow } from '../../policy/tokens.js';
 import { sampleCompletions } from '../../sampling/sampler.js';
 import { uniformStream } from '../../tensor/noise.js';
 import { error, type Measured, note, ok, warning } from '../finding.js';
-import { AGREEMENT_TOLERANCE, logSoftmax, NOISE_TOLERANCE, read, validDifference } from './compare.js';
+import {
+  AGREEMENT_TOLERANCE,
+  beside,
+  logSoftmax,
+  NOISE_TOLERANCE,
+  read,
+  validDifference,
+} from './compare.js';
 import { SAMPLES_PER_CONTEXT } from './decode-forced.js';
 import type { Subject } from './subject.js';
 
@@ -39,7 +46,7 @@ export async function checkUnconditional<Context>(subject: Subject<Context>): Pr
   const again = validDifference(await logSoftmax(subject, completion, twins()), first, completion);
   if (!(again < NOISE_TOLERANCE)) {
     return error(
-      `two unconditional twins of one context differ by ${again.toExponential(1)} in log-probs (allowed ${NOISE_TOLERANCE})`,
+      `two unconditional twins of one context differ by ${beside(again, NOISE_TOLERANCE)} in log-probs`,
       'unconditional(context) must always give the same; sampling and scoring call it separately.',
     );
   }
@@ -76,6 +83,6 @@ async function sampledAsScored<Context>(
   );
   const worst = validDifference(behaviourLogProbs, scored, completion);
   const drawn = completion.lengths.reduce((sum, length) => sum + length, 0);
-  const detail = `log-probs of ${drawn} tokens ${what} differ by ${worst.toExponential(1)} (allowed ${AGREEMENT_TOLERANCE})`;
+  const detail = `log-probs of ${drawn} tokens ${what} differ by ${beside(worst, AGREEMENT_TOLERANCE)}`;
   return worst < AGREEMENT_TOLERANCE ? ok(detail) : error(detail);
 }

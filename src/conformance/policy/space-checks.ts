@@ -19,7 +19,19 @@ import { checkGradients } from './variables.js';
  * What is checked of each space, causes before consequences.
  * @param reached receives the names of the variables that a gradient reached
  */
-export const spaceChecks = <Context>(reached: Set<string>): Check<Subject<Context>>[] => [
+export function spaceChecks<Context>(
+  { tokens }: Subject<Context>,
+  reached: Set<string>,
+): Check<Subject<Context>>[] {
+  const { kind, endToken } = tokens;
+  const idle = [
+    ...(kind === 'image' ? ['text codec'] : ['image decoding']),
+    ...(kind === 'image' && endToken === undefined ? ['end token'] : []),
+  ];
+  return allChecks<Context>(reached).filter(({ check }) => !idle.includes(check));
+}
+
+const allChecks = <Context>(reached: Set<string>): Check<Subject<Context>>[] => [
   {
     check: 'token space',
     suggestion: 'Correct policy.spaces: size is the number of tokens, length the tokens of one image.',

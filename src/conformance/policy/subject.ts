@@ -90,6 +90,12 @@ function assertSubject(
   if (completion.width === 0) {
     throw new BicotError('shape', 'checkPolicy: the completions are empty; give each at least one token.');
   }
+  if (tokens.kind === 'image' && tokens.length >= 1 && completion.width > tokens.length) {
+    throw new BicotError(
+      'shape',
+      `checkPolicy: completions of ${completion.width} tokens, but an image of space '${space}' has ${tokens.length}. Shorten them.`,
+    );
+  }
   if (usable(tokens)) assertTokenRange(completion, tokens.size, `checkPolicy: space '${space}'`);
 }
 

@@ -10,6 +10,7 @@ const noise = uniformStream('decode');
 
 describe('a token space', () => {
   findsAlone([
+    ['of an unknown kind', () => withImageSpace(right, { kind: 'sound' as 'image' }), 'token space in image'],
     ...[0, -1, 2.5, Number.NaN].map(
       (size): Fault => [`of size ${size}`, () => withImageSpace(right, { size }), 'token space in image'],
     ),

@@ -23,9 +23,7 @@ export function checkSpace<Context>({ tokens }: Subject<Context>): Measured {
 export function checkEndToken<Context>({ tokens }: Subject<Context>): Measured {
   const { endToken, size, kind } = tokens as { endToken?: number; size: number; kind: string };
   if (endToken === undefined) {
-    return kind === 'image'
-      ? ok('none: images have a length')
-      : note('absent: every text has the length that is asked for');
+    return note('absent: every text has the length that is asked for');
   }
   if (kind === 'image') {
     return error(`an image space has the end token ${endToken}`, 'Remove it: images end at their length.');

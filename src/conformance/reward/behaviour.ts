@@ -39,7 +39,10 @@ export async function checkDeterminism<P>(subject: RewardSubject<P>): Promise<Me
   const { results } = firstOf(subject);
   const again = await evaluate(subject, samples);
   const gaps = gapsOf(results, again.results, identity(samples.length), NOISE_TOLERANCE);
-  memory.noise = new Map(gaps.map(({ member, gap }) => [member, gap]));
+  // A difference of two calls has twice the variance of one.
+  memory.noise = new Map(
+    gaps.map(({ member, gap, typical }) => [member, { worst: gap, std: typical / Math.SQRT2 }]),
+  );
   memory.flaky = gaps.some(({ changed }) => changed > 0);
   const worst = worstOf(gaps);
   if (worst === undefined) return ok('two identical calls give the same scores');

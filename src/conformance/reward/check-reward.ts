@@ -51,7 +51,7 @@ export async function checkReward<P = unknown>(
   if (first === undefined) return reportOf(findings);
   const alone = Object.keys(first.results).length === 1;
   for (const [member, results] of Object.entries(first.results)) {
-    const series = seriesOf(first, member, results, groupSize, noise.get(member) ?? 0);
+    const series = seriesOf(first, member, results, groupSize, noise.get(member)?.std ?? 0);
     const found = await runChecks(memberChecks, series);
     findings.push(...found.map((finding) => (alone ? finding : { ...finding, member })));
   }

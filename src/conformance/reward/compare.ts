@@ -1,11 +1,13 @@
 import type { RewardResult } from '../../rewards/reward.js';
-import type { Opinions } from './subject.js';
+import type { Noise, Opinions } from './subject.js';
 
 /** A member's largest difference between two evaluations. */
 export interface Gap {
   readonly member: string;
   /** Of scores. */
   readonly gap: number;
+  /** Root of the mean squared difference of scores. */
+  readonly typical: number;
   /** What the gap may be. */
   readonly allowed: number;
   /** Samples that were a score in one evaluation and an abstention or a failure in the other. */
@@ -25,17 +27,27 @@ export function gapsOf(
   other: Opinions,
   pairs: Pairs,
   tolerance: number,
-  noise: ReadonlyMap<string, number> = new Map(),
+  noise: ReadonlyMap<string, Noise> = new Map(),
 ): Gap[] {
   return Object.entries(first).map(([member, results]) => {
-    let [gap, changed] = [0, 0];
+    let [gap, changed, squares, compared] = [0, 0, 0, 0];
     for (const [i, j] of pairs) {
       const [a, b] = [results[i], other[member]?.[j]];
-      if (a?.kind !== b?.kind) changed++;
-      else gap = Math.max(gap, Math.abs(scoreOf(a) - scoreOf(b)));
+      if (a?.kind !== b?.kind) {
+        changed++;
+      } else if (a?.kind === 'score') {
+        const difference = Math.abs(scoreOf(a) - scoreOf(b));
+        gap = Math.max(gap, difference);
+        squares += difference * difference;
+        compared++;
+      }
     }
     const largest = results.reduce((most, result) => Math.max(most, Math.abs(scoreOf(result))), 0);
-    return { member, gap, changed, allowed: tolerance * largest + 3 * (noise.get(member) ?? 0) };
+    return {
+      ...{ member, gap, changed },
+      typical: compared > 0 ? Math.sqrt(squares / compared) : 0,
+      allowed: tolerance * largest + 3 * (noise.get(member)?.worst ?? 0),
+    };
   });
 }
 

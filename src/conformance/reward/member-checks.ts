@@ -14,7 +14,7 @@ export interface Series {
   readonly groupSize: number;
   /** Watched, never trained on. */
   readonly monitor: boolean;
-  /** Differences between two identical calls. */
+  /** Standard deviation of one call around the mean of many. */
   readonly noise: number;
   /** Wall time of the batch. */
   readonly seconds?: number;
@@ -93,9 +93,10 @@ function measureSpread({ values, groupSize, monitor, noise }: Series): Measured 
   }
   const mean = spreads.reduce((sum, std) => sum + std, 0) / spreads.length;
   const detail = `${differing} of ${spreads.length} groups have different scores; std ${short(mean)} within a group`;
-  if (noise <= mean) return ok(detail);
+  // Half of the variance.
+  if (2 * noise ** 2 <= mean ** 2) return ok(detail);
   return warning(
-    `${detail}, but two identical calls differ by up to ${short(noise)}: mostly noise`,
+    `${detail}, of which noise alone makes ${short(noise)}: mostly noise`,
     'Make the judge deterministic (temperature 0, a fixed seed), or average several of its opinions.',
   );
 }

@@ -63,7 +63,7 @@ function movedScore<P>(subject: RewardSubject<P>, stripped: Opinions): string | 
   const value = (result: RewardResult | undefined) => (result?.kind === 'score' ? result.value : undefined);
   for (const [member, results] of Object.entries(stripped)) {
     const largest = Math.max(...(full[member] ?? []).map((result) => Math.abs(value(result) ?? 0)));
-    const least = MOVED * largest + 3 * (subject.memory.noise.get(member) ?? 0);
+    const least = MOVED * largest + 3 * (subject.memory.noise.get(member)?.worst ?? 0);
     for (const [i, result] of results.entries()) {
       const [was, is] = [value(full[member]?.[i]), value(result)];
       if (was !== undefined && is !== undefined && Math.abs(was - is) > least) {

@@ -1,6 +1,14 @@
 import { type EnsembleResult, evaluateReward } from '../../rewards/ensemble.js';
 import type { RewardFunction, RewardResult, Sample } from '../../rewards/reward.js';
 
+/** How a member's scores differ between two identical calls. */
+export interface Noise {
+  /** The largest difference. */
+  readonly worst: number;
+  /** Standard deviation of one call around the mean of many. */
+  readonly std: number;
+}
+
 /** A reward and what to try it on. */
 export interface RewardSubject<P> {
   readonly reward: RewardFunction<P>;
@@ -14,8 +22,8 @@ export interface RewardSubject<P> {
     first?: EnsembleResult;
     /** The samples that the first evaluation was given, and a copy made before. */
     given?: { readonly samples: readonly Sample<P>[]; readonly before: readonly Sample<P>[] };
-    /** By how much a member's scores differ between two identical calls. */
-    noise: ReadonlyMap<string, number>;
+    /** By member. */
+    noise: ReadonlyMap<string, Noise>;
     /** Whether results changed their kind between two identical calls. */
     flaky: boolean;
   };
