@@ -1,7 +1,7 @@
 /** bicot: reinforcement learning for autoregressive image generators, as composable functions on TensorFlow.js tensors. */
 
 // Conformance: does a model or a reward of one's own keep the contract?
-export type { ConformanceReport, Finding, FindingLevel } from './conformance/finding.js';
+export type { CheckLevel, CheckResult, ConformanceReport } from './conformance/check-result.js';
 export { formatReport } from './conformance/format-report.js';
 export { checkPolicy, type PolicyCheck, type PolicyReport } from './conformance/policy/check-policy.js';
 export type { CheckPolicyOptions } from './conformance/policy/subject.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { reportOf } from './finding.js';
+import { reportOf } from './check-result.js';
 import { formatReport } from './format-report.js';
 
 it('a report is a verdict and one line a check, with what to do below', () => {

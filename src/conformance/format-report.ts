@@ -1,11 +1,11 @@
-import type { ConformanceReport, Finding, FindingLevel } from './finding.js';
+import type { CheckLevel, CheckResult, ConformanceReport } from './check-result.js';
 import type { PolicyReport } from './policy/check-policy.js';
 import type { RewardReport } from './reward/check-reward.js';
 
-const SYMBOLS: Readonly<Record<FindingLevel, string>> = { ok: '✓', note: '·', warning: '!', error: '✗' };
+const SYMBOLS: Readonly<Record<CheckLevel, string>> = { ok: '✓', note: '·', warning: '!', error: '✗' };
 
 /** A finding that says which space or which member of an ensemble it is about. */
-type Placed = Finding & { readonly space?: string; readonly member?: string };
+type Placed = CheckResult & { readonly space?: string; readonly member?: string };
 
 /**
  * A report of `checkPolicy` or `checkReward` as text to read: a verdict, then one line a check (`✓` as it should

@@ -1,4 +1,4 @@
-import { error, type Finding, type Measured, note } from './finding.js';
+import { type CheckResult, error, type Measured, note } from './check-result.js';
 
 /** One property, how to measure it, and what to do if it does not hold. */
 export interface Check<Subject> {
@@ -23,8 +23,8 @@ export async function runChecks<Subject>(
   checks: readonly Check<Subject>[],
   subject: Subject,
   causes: Map<string, string> = new Map(),
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<CheckResult[]> {
+  const findings: CheckResult[] = [];
   for (const { check, needs = [], suggestion, measure } of checks) {
     const cause = needs.map((need) => causes.get(need)).find((found) => found !== undefined);
     if (cause !== undefined) {

@@ -1,12 +1,12 @@
 import type { Policy } from '../../policy/policy.js';
-import { type ConformanceReport, type Finding, reportOf } from '../finding.js';
+import { type CheckResult, type ConformanceReport, reportOf } from '../check-result.js';
 import { runChecks } from '../run-checks.js';
 import { spaceChecks } from './space-checks.js';
 import { type CheckPolicyOptions, subjectsOf } from './subject.js';
 import { closingChecks, openingChecks, usageCheck } from './whole-checks.js';
 
 /** One property of the `Policy` contract, and whether the policy has it. */
-export interface PolicyCheck extends Finding {
+export interface PolicyCheck extends CheckResult {
   /** The space it was checked in; absent for what concerns the whole policy. */
   readonly space?: string;
 }

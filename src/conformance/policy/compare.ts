@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { TokenBatch } from '../../policy/tokens.js';
-import { error, type Measured, ok } from '../finding.js';
+import { error, type Measured, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
 
 /** How far two identical calls may be apart. */

@@ -1,4 +1,4 @@
-import { error, type Measured, note, ok } from '../finding.js';
+import { error, type Measured, note, ok } from '../check-result.js';
 import {
   AGREEMENT_TOLERANCE,
   beside,

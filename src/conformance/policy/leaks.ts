@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { tokenBatch } from '../../policy/tokens.js';
-import { error, type Measured, ok } from '../finding.js';
+import { error, type Measured, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
 
 /** Nothing is left behind. */

@@ -1,6 +1,6 @@
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { Policy } from '../../policy/policy.js';
-import { error, type Measured, note, ok } from '../finding.js';
+import { error, type Measured, note, ok } from '../check-result.js';
 import { AGREEMENT_TOLERANCE, beside, difference, read, within } from './compare.js';
 import type { Subject } from './subject.js';
 import { gradientsOf } from './variables.js';

@@ -1,7 +1,7 @@
 import { completionLogProbs } from '../../policy/log-probs.js';
 import { sliceTokenBatch, type TokenBatch, tokenBatch, tokenRow } from '../../policy/tokens.js';
 import { assertShape } from '../../tensor/shape.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import {
   beside,
   difference,

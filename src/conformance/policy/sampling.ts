@@ -3,7 +3,7 @@ import { completionLogProbs } from '../../policy/log-probs.js';
 import { tokenRow } from '../../policy/tokens.js';
 import { sampleCompletions } from '../../sampling/sampler.js';
 import { uniformStream } from '../../tensor/noise.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import {
   AGREEMENT_TOLERANCE,
   beside,

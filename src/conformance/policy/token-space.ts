@@ -1,7 +1,7 @@
 import type { RgbImage, TextSpace } from '../../policy/policy.js';
 import { type TokenBatch, tokenBatch } from '../../policy/tokens.js';
 import { uniformInteger, uniformStream } from '../../tensor/noise.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import type { Subject } from './subject.js';
 
 /** How far a picture's values may move with what else is decoded: rounding, not more. */

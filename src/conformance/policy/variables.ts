@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { NamedVariables, Policy } from '../../policy/policy.js';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
-import { error, type Measured, note, ok } from '../finding.js';
+import { error, type Measured, note, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
 
 /** Log-prob gradients by variable name; nothing where the log-probs do not depend on the variable. */

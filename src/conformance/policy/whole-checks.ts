@@ -1,5 +1,5 @@
 import type { Policy } from '../../policy/policy.js';
-import { error, ok } from '../finding.js';
+import { error, ok } from '../check-result.js';
 import type { Check } from '../run-checks.js';
 import { checkReached, checkUntouched, checkVariables, fingerprints } from './variables.js';
 

@@ -1,5 +1,5 @@
 import type { EnsembleResult } from '../../rewards/ensemble.js';
-import { type Measured, note, ok, warning } from '../finding.js';
+import { type Measured, note, ok, warning } from '../check-result.js';
 import { short } from './compare.js';
 import { groupSpreads } from './moments.js';
 

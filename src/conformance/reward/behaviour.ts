@@ -1,6 +1,6 @@
 import { isBicotError } from '../../errors.js';
 import { evaluateReward } from '../../rewards/ensemble.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import { describeGap, gapsOf, type Pairs, worstOf } from './compare.js';
 import { deepCopy, firstDifference } from './deep-compare.js';
 import { copySample, evaluate, firstOf, type RewardSubject } from './subject.js';

@@ -1,7 +1,7 @@
 import type { EnsembleResult } from '../../rewards/ensemble.js';
 import { groupSizeOf } from '../../rewards/groups.js';
 import type { RewardFunction, RewardResult, Sample } from '../../rewards/reward.js';
-import { type ConformanceReport, type Finding, reportOf } from '../finding.js';
+import { type CheckResult, type ConformanceReport, reportOf } from '../check-result.js';
 import { type Check, runChecks } from '../run-checks.js';
 import { measureBalance } from './balance.js';
 import { batchChecks } from './batch-checks.js';
@@ -9,7 +9,7 @@ import { memberChecks, type Series, totalChecks } from './member-checks.js';
 import type { RewardSubject } from './subject.js';
 
 /** One property of a reward, and whether it has it. */
-export interface RewardCheck extends Finding {
+export interface RewardCheck extends CheckResult {
   /** The ensemble's member that it is about; absent for a plain function and for the ensemble as a whole. */
   readonly member?: string;
 }

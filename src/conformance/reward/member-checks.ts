@@ -1,5 +1,5 @@
 import type { RewardResult } from '../../rewards/reward.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import type { Check } from '../run-checks.js';
 import { short } from './compare.js';
 import { groupSpreads, momentsOf } from './moments.js';

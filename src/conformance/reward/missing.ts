@@ -1,6 +1,6 @@
 import { isBicotError } from '../../errors.js';
 import type { RewardResult, Sample } from '../../rewards/reward.js';
-import { error, type Measured, note, ok, warning } from '../finding.js';
+import { error, type Measured, note, ok, warning } from '../check-result.js';
 import { named, short } from './compare.js';
 import { evaluate, firstOf, type Opinions, type RewardSubject } from './subject.js';
 

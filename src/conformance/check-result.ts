@@ -2,15 +2,15 @@
  * How much a finding matters. `error`: the contract is broken, training would go wrong. `warning`: allowed, but
  * probably not meant. `note`: worth knowing, or not measured. `ok`: as it should be.
  */
-export type FindingLevel = 'ok' | 'note' | 'warning' | 'error';
+export type CheckLevel = 'ok' | 'note' | 'warning' | 'error';
 
 /** What one check found. */
-export interface Finding {
+export interface CheckResult {
   /** What was checked, e.g. `batch invariance`. */
   readonly check: string;
   /** False for an `error` only. */
   readonly passed: boolean;
-  readonly level: FindingLevel;
+  readonly level: CheckLevel;
   /** What was measured, and what is allowed. */
   readonly detail: string;
   /** What to do about it; with every error and warning. */
@@ -18,14 +18,14 @@ export interface Finding {
 }
 
 /** What a conformance check found. */
-export interface ConformanceReport<F extends Finding = Finding> {
+export interface ConformanceReport<F extends CheckResult = CheckResult> {
   /** Whether no check found an error. */
   readonly passed: boolean;
   readonly checks: readonly F[];
 }
 
 /** A finding before it has its check's name. */
-export type Measured = Pick<Finding, 'level' | 'detail' | 'suggestion'>;
+export type Measured = Pick<CheckResult, 'level' | 'detail' | 'suggestion'>;
 
 /** As it should be. */
 export const ok = (detail: string): Measured => ({ level: 'ok', detail });
@@ -45,6 +45,6 @@ export const error = (detail: string, suggestion?: string): Measured => ({
 });
 
 /** Findings as a report. */
-export function reportOf<F extends Finding>(checks: readonly F[]): ConformanceReport<F> {
+export function reportOf<F extends CheckResult>(checks: readonly F[]): ConformanceReport<F> {
   return { passed: checks.every(({ passed }) => passed), checks };
 }
