@@ -88,7 +88,7 @@ describe('the sources', async () => {
 
   it('import downward only', () => {
     const floors = [
-      ['errors', 'tensor'],
+      ['errors', 'options', 'tensor'],
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],
