@@ -2,6 +2,10 @@
 
 // Prompt data
 export { type PromptRow, parsePromptRows, readPromptRow } from './data/prompts.js';
+// Doctor: a training run examined before and while it runs
+export { doctor } from './doctor/doctor.js';
+export type { DoctorLimits, DoctorOptions, DoctorProgress, ProbeOptions } from './doctor/options.js';
+export { type DoctorReport, formatDoctorReport, type Rung, type RungName } from './doctor/report.js';
 // Errors
 export { BicotError, type BicotErrorCode, isBicotError } from './errors.js';
 // Kernels: the coarse operations models are made of
@@ -48,6 +52,7 @@ export {
 } from './objective/loss.js';
 export { type AdvantageObjective, levelObjective, type Objective } from './objective/objective.js';
 export { balanced, grpo, type ObjectiveOptions, t2iR1 } from './objective/presets.js';
+export { type RewardSharesInput, rewardShares } from './objective/shares.js';
 export { type LevelStats, type LevelStatsInput, levelStats } from './objective/stats.js';
 export {
   type LevelTokens,
@@ -158,7 +163,6 @@ export {
   uniformStream,
 } from './tensor/noise.js';
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
-
 // Training
 export type { ApplyOptions } from './train/apply.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
@@ -169,6 +173,7 @@ export {
   type Evaluation,
   evaluate,
 } from './train/evaluate.js';
+export { type Finding, type FindingCode, type FindingSeverity, formatFindings } from './train/findings.js';
 export {
   type ClippedGradients,
   clipByGlobalNorm,
@@ -190,6 +195,7 @@ export {
   type StepMetrics,
   type StepSeconds,
 } from './train/metrics.js';
+export { type MonitorOptions, trainingMonitor } from './train/monitor.js';
 export { type AdamWOptions, adamW, type Optimizer } from './train/optimizer.js';
 export { type TrainOptions, type TrainProgress, type TrainSettings, trainSettings } from './train/options.js';
 export {
