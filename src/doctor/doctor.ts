@@ -108,7 +108,7 @@ export async function doctor<P, C>(
   return ladder.report();
 }
 
-/** Collects rungs and findings, each finding once. */
+/** Collects rungs and findings; of several complaints about the same thing, the first. */
 function examination() {
   const rungs: Rung[] = [];
   const findings: Finding[] = [];
@@ -118,7 +118,7 @@ function examination() {
       rungs.push({ rung, passed, evidence });
       for (const finding of found) {
         const key = [finding.code, finding.level, finding.reward].join('\u241f');
-        if (!seen.has(key)) findings.push(finding);
+        if (finding.severity === 'note' || !seen.has(key)) findings.push(finding);
         seen.add(key);
       }
     },

@@ -18,11 +18,11 @@ export async function examineRatio<P, C>(patient: Patient<P, C>): Promise<Outcom
     const scores = await scoreLevel(patient, level);
     const gap = largestGap(level, scores, level.behaviourLogProbs, patient.unsound.get(level.name));
     const deviation = Math.expm1(gap);
-    const allowed = beyondNoise(patient, level.name, patient.doctor.limits.ratio);
+    const allowed = beyondNoise(patient, level.name, Math.log1p(patient.doctor.limits.ratio));
     told.push(`'${level.name}' ${digits(deviation)}`);
     const leaks = await examineInvariance(patient, level, scores);
     findings.push(...leaks);
-    if (deviation <= allowed) continue;
+    if (gap <= allowed) continue;
     const found = await explainRatio(patient, soundRows(patient, level), {
       deviation,
       // A policy that sees its padding can't agree with itself; that finding says so already.

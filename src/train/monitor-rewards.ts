@@ -4,6 +4,9 @@ import type { MonitorView } from './monitor.js';
 import { type Alarm, alarmState, mean, numberOf } from './monitor-state.js';
 import { linearTrend } from './trend.js';
 
+/** How sure the rise of the trained reward must be, in standard errors. */
+const RISE = 3;
+
 /** Flat groups, dominance, hacking, failures and abstentions. */
 export function rewardAlarms(view: MonitorView): Alarm[] {
   return [flatGroups(view), ...dominance(view), ...hacking(view), ...silence(view)];
@@ -66,14 +69,15 @@ function hacking({ metrics, series, settings }: MonitorView): Alarm[] {
     series.push(`monitor/${name}`, numberOf(value));
     const watched = linearTrend(series.window(`monitor/${name}`, trendWindow));
     const known = Math.min(watched.count, reward.count) >= trendWindow / 2;
+    // The fall decides; the rise keeps out what falls together.
+    const certainty = Math.min(-watched.t, (reward.t / RISE) * limit);
     return {
-      // Both must be sure: the less sure of the two decides.
-      state: known ? alarmState(Math.min(reward.t, -watched.t), limit, limit / 2) : 'between',
+      state: known ? alarmState(certainty, limit, limit / 2) : 'between',
       finding: {
         code: 'reward-hacking',
         severity: 'warning',
         message: `The trained reward rises while '${name}', which is not trained, falls: the policy exploits the rewards.`,
-        evidence: `over ${watched.count} steps: reward ${signed(reward.change)} (t = ${digits(reward.t)}), '${name}' ${signed(watched.change)} (t = ${digits(watched.t)}; allowed: not both beyond ${limit})`,
+        evidence: `over ${watched.count} steps: reward ${signed(reward.change)} (t = ${digits(reward.t)}), '${name}' ${signed(watched.change)} (t = ${digits(watched.t)}; allowed: ${limit} while the reward rises by ${RISE})`,
         suggestion:
           'Look at the pictures. Stop at the step before it began, raise klWeight, or add what the monitor sees to the rewards and watch another one.',
         reward: name,

@@ -9,7 +9,7 @@ import { onceEach, type SeriesStore, seriesStore } from './monitor-state.js';
 export interface MonitorOptions {
   /** Steps that shares, failures and entropies are averaged over. Default 10. */
   readonly window?: number;
-  /** Steps that a trend is fitted to. Default 40. */
+  /** Steps that a trend is fitted to; half as many are the least. Default 80. */
   readonly trendWindow?: number;
   /** The most that `maxRatioDeviation` may be (before the first update). Default 0.01; 10 times that is an error. */
   readonly ratioTolerance?: number;
@@ -29,7 +29,10 @@ export interface MonitorOptions {
   readonly flatGroups?: number;
   /** The largest share of the advantage that one of several rewards may have; clear 0.05 below. Default 0.9. */
   readonly dominance?: number;
-  /** How far (in standard errors) reward and monitor must part to be called hacking. Default 4.5. */
+  /**
+   * How sure the fall of a held-out reward must be, in standard errors, to be called hacking; the rise of the
+   * trained one must be 3. Default 5.5: at less, noise alone is called hacking once in 75 runs of 400 steps.
+   */
   readonly hacking?: number;
   /** The most samples that a reward may fail on. Default 0.1; above 0.5 it is an error. */
   readonly failures?: number;
@@ -50,7 +53,7 @@ export interface MonitorView {
 
 const DEFAULTS: MonitorSettings = {
   window: 10,
-  trendWindow: 40,
+  trendWindow: 80,
   ratioTolerance: 0.01,
   meanRatioTolerance: 0.1,
   maxKl: 3,
@@ -60,7 +63,7 @@ const DEFAULTS: MonitorSettings = {
   minEntropy: 0.2,
   flatGroups: 0.5,
   dominance: 0.9,
-  hacking: 4.5,
+  hacking: 5.5,
   failures: 0.1,
   abstentions: 0.9,
 };
