@@ -43,7 +43,7 @@ async function examineSampler<P, C>(
   signal: AbortSignal | undefined,
 ): Promise<Finding[]> {
   const again = () => drawBatch(patient.settings, 0, signal, 1);
-  const [batch] = patient.rollouts as readonly [Rollout<P, C>];
+  const batch = patient.rollouts[0] as Rollout<P, C>;
   const alone = await again();
   const differing = firstDifference(alone, batch, patient);
   if (!differing) return [];

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { describeOnBackends } from '../../test/support/backends.js';
 import {
+  changedLevels,
   ensembleRun,
   low,
   oneLevelRun,
@@ -17,6 +18,7 @@ import { balanced, grpo, t2iR1 } from '../objective/presets.js';
 import { freezeReference } from '../policy/reference.js';
 import { rewardEnsemble } from '../rewards/ensemble.js';
 import { abstain, failure, score } from '../rewards/reward.js';
+import { normalValues, uniformStream } from '../tensor/noise.js';
 import { adamW } from '../train/optimizer.js';
 import { train } from '../train/train.js';
 import { doctor } from './doctor.js';
@@ -206,12 +208,75 @@ describe('doctor', () => {
     expect(rungs.at(-1)).toMatchObject({ rung: 'learning', passed: false });
   });
 
+  it('tells truncation that the level does not declare', async () => {
+    const run = tabularRun(tabularPolicy(), { text: { topK: 3 } });
+    const rollout = changedLevels(run, (level) => ({
+      ...level,
+      sampling: { maxTokens: level.sampling.maxTokens },
+    }));
+    const { findings } = await doctor({ ...run, rollout }, { probe: false });
+    expect(findings).toMatchObject([
+      { code: 'truncation-not-recorded', level: 'semantic', severity: 'error' },
+    ]);
+    expect(findings[0]?.message).toContain('never below');
+  });
+
+  it('finds noise and leaks that only the sampler has', async () => {
+    const exact = tabularPolicy();
+    let call = 0;
+    const withSampler = (change: (logits: tf.Tensor2D) => tf.Tensor): Run =>
+      tabularRun({
+        ...exact,
+        startDecoding(contexts, space, options) {
+          const session = exact.startDecoding?.(contexts, space, options);
+          if (!session) throw new Error('no session');
+          return { ...session, next: (tokens) => tf.tidy(() => change(session.next(tokens)) as tf.Tensor2D) };
+        },
+      });
+    const noisy = withSampler((logits) =>
+      tf.add(logits, tf.tensor2d(normalValues(uniformStream('noise', call++), logits.size), logits.shape)),
+    );
+    const leaky = withSampler((logits) => tf.add(logits, tf.mul(0.1, tf.sum(logits, 0, true))));
+    const codes = async (run: Run) => (await doctor(run, { probe: false })).findings.map(({ code }) => code);
+    expect((await codes(noisy))[0]).toBe('dropout');
+    expect((await codes(leaky))[0]).toBe('batch-leak');
+    exact.dispose();
+  });
+
+  it('finds rows that see each other', async () => {
+    const exact = tabularPolicy();
+    const leaky = tabularRun({
+      ...exact,
+      logits: (...args) =>
+        tf.tidy(() => {
+          const logits = exact.logits(...args);
+          return tf.add(logits, tf.mul(0.01, tf.sum(logits, 0, true))) as tf.Tensor3D;
+        }),
+    });
+    const { findings } = await doctor(leaky, { probe: false });
+    expect(findings.map(({ code, level }) => [code, level])).toEqual([
+      ['batch-leak', 'semantic'],
+      ['batch-leak', 'token'],
+    ]);
+    exact.dispose();
+  });
+
+  it('a run whose policy samples nothing can never learn', async () => {
+    const run = oneLevelRun();
+    const { findings, healthy } = await doctor({
+      ...run,
+      policy: identityPolicy({ vocabulary: 6, seed: 9 }),
+    });
+    expect(findings).toMatchObject([{ code: 'frozen-level', severity: 'error', level: 'token' }]);
+    expect(healthy).toBe(false);
+  });
+
   it('warns of a run that is resumed without its reference', async () => {
     const { findings } = await doctor({ ...oneLevelRun(), startStep: 5 }, { probe: false });
     expect(findings).toMatchObject([{ code: 'missing-reference', severity: 'warning' }]);
   });
 
-  it('notes a level of another policy, and explains a ratio that nothing explains', async () => {
+  it('says so where nothing explains the ratio', async () => {
     const run = oneLevelRun();
     const rollout: Run['rollout'] = async (request) => {
       const made = await run.rollout(request);
@@ -219,7 +284,7 @@ describe('doctor', () => {
         ...made,
         levels: made.levels.map((level) => ({
           ...level,
-          behaviourLogProbs: level.behaviourLogProbs.map((value, i) => value + (i % 3) * 0.1),
+          behaviourLogProbs: level.behaviourLogProbs.map((value, i) => value + ((i % 3) - 1) * 0.1),
         })),
       };
     };

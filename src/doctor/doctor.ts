@@ -71,7 +71,7 @@ export async function doctor<P, C>(
     });
     // Without samples there is nothing to look at.
     const needsSamples = (examine: () => Promise<Outcome>) => async () =>
-      rollouts.length === limits.batches ? examine() : notRun('there are no samples');
+      rollouts.length >= limits.batches ? examine() : notRun('there are no samples');
     await climb(
       'mask',
       needsSamples(() => examineMask(patient)),
@@ -86,7 +86,7 @@ export async function doctor<P, C>(
     );
     await climb(
       'rewards',
-      needsSamples(() => examineRewards(patient)),
+      needsSamples(() => examineRewards(patient, (batch) => drawBatch(settings, batch, signal))),
     );
     await climb(
       'reference',

@@ -1,10 +1,13 @@
 import type { LevelRollout } from '../rollout/types.js';
 import { digits, type Finding } from '../train/findings.js';
-import { type Fit, fitGuidance, fitTemperature, misfit } from './fit.js';
+import { type Fit, fitGuidance, fitTemperature, misfit, recordedGaps } from './fit.js';
 import type { Patient } from './patient.js';
 
 /** An explanation must leave less than this part of the disagreement. */
 const EXPLAINED = 0.05;
+
+/** What float32 makes of a log-prob. */
+const ROUNDING = 1e-4;
 
 /** What is known about the disagreement already. */
 interface Disagreement {
@@ -74,10 +77,25 @@ export async function explainRatio<P, C>(
     );
   }
   if (leaks) return undefined;
+  if (neverBelow(level, await recordedGaps(level))) {
+    return finding({
+      code: 'truncation-not-recorded',
+      message: `Recorded log-probs of level '${name}' are never below the scored ones: the sampler dropped tokens (top-k or top-p, min-p) that the level does not tell of.`,
+      suggestion:
+        'Declare the truncation in the sampling options with recordKept: true, or sample without it while training.',
+    });
+  }
   return finding({
     code: 'ratio-not-one',
     message: `What is trained at level '${name}' is not what was sampled, and neither temperature nor guidance explains it.`,
     suggestion:
       'The decoding session and logits() of the policy disagree (a position, a mask, a stale cache), or the rollout was made with other weights or truncation that it does not record. Run checkPolicy on this space.',
   });
+}
+
+/** What a sampler that drops tokens does to the others: it makes all of them more probable. */
+function neverBelow<C>({ completion }: LevelRollout<C>, gaps: Float64Array): boolean {
+  const { lengths, width } = completion;
+  const valid = [...lengths].flatMap((length, row) => [...gaps.subarray(row * width, row * width + length)]);
+  return valid.every((gap) => gap > -ROUNDING) && valid.some((gap) => gap > ROUNDING);
 }

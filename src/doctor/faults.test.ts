@@ -137,23 +137,24 @@ describe('frozen level', () => {
 });
 
 describe('constant reward', () => {
-  // Twelve groups are looked at.
   it.each([7, 9, 12])('%d of 12 groups are flat', async (flat) => {
-    const seen: number[] = [];
+    let groups = 0;
     const run: Run = {
       ...oneLevelRun(),
-      prompts: Array.from({ length: 12 }, (_, i) => i % 6),
       reward: async (samples) => {
-        const scored = await matches(samples);
-        return scored.map((result, i) => {
-          if (i % 8 === 0) seen.push(seen.length);
-          return (seen.at(-1) as number) < flat ? score(0.5) : result;
+        const results = await matches(samples);
+        return results.map((result, i) => {
+          if (i % 8 === 0) groups++;
+          return (groups * 5) % 12 < flat ? score(0.5) : result;
         });
       },
     };
     const finding = await expectOnly('flat-groups', run);
-    expect(finding.evidence).toContain(`${flat} of 12`);
     expect(finding.severity).toBe(flat === 12 ? 'error' : 'warning');
+    // Where it is close, more groups are looked at.
+    if (flat === 7) expect(groups).toBeGreaterThan(12);
+    else expect(groups).toBe(12);
+    expect(finding.evidence).toContain(` of ${groups} groups`);
   });
 });
 

@@ -30,19 +30,23 @@ export function fitGuidance<C>(level: LevelRollout<C>, checkAbort: () => void): 
 
 /** Root mean square of (recorded − scored) over valid tokens; infinite if one is not finite. */
 export async function misfit<C>(level: LevelRollout<C>): Promise<number> {
-  const scored = levelLogProbs(level); // [R, T]
-  const values = await scored.data();
-  scored.dispose();
+  const gaps = await recordedGaps(level);
   const { lengths, width } = level.completion;
   let sum = 0;
   let tokens = 0;
   lengths.forEach((length, row) => {
-    for (let i = row * width; i < row * width + length; i++) {
-      sum += ((level.behaviourLogProbs[i] as number) - (values[i] as number)) ** 2;
-      tokens++;
-    }
+    for (let i = row * width; i < row * width + length; i++) sum += (gaps[i] as number) ** 2;
+    tokens += length;
   });
   return Number.isFinite(sum) && tokens > 0 ? Math.sqrt(sum / tokens) : Number.POSITIVE_INFINITY;
+}
+
+/** `[R · T]`: recorded − scored. */
+export async function recordedGaps<C>(level: LevelRollout<C>): Promise<Float64Array> {
+  const scored = levelLogProbs(level); // [R, T]
+  const values = await scored.data();
+  scored.dispose();
+  return Float64Array.from(level.behaviourLogProbs, (value, i) => value - (values[i] as number));
 }
 
 /** A grid, and golden section around its best point. */

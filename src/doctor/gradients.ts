@@ -16,9 +16,8 @@ export async function examineGradients<P, C>(patient: Patient<P, C>): Promise<Ou
   const { batch, advantages } = informativeBatch(patient);
   const rollout = patient.rollouts[batch] as Rollout<P, C>;
   const scorable = new Set(scorableLevels(patient, batch).map(({ name }) => name));
-  const findings = rollout.levels
-    .filter(({ policy }) => policy !== settings.policy)
-    .map((level) => foreign(patient, level));
+  const others = rollout.levels.filter(({ policy }) => policy !== settings.policy);
+  const findings = others.map((level) => foreign(patient, level, others.length === rollout.levels.length));
   const batches = levelBatches(settings.policy, rollout, advantages, withoutKl(settings.objective)).filter(
     ({ level, own }) => own && scorable.has(level.name),
   );
@@ -122,17 +121,17 @@ function frozen<P, C>(
 }
 
 /** A level that another policy samples: on purpose, or because the policy was copied. */
-function foreign<P, C>({ settings }: Patient<P, C>, level: LevelRollout<C>): Finding {
+function foreign<P, C>({ settings }: Patient<P, C>, level: LevelRollout<C>, all: boolean): Finding {
   const own = new Set(Object.values(settings.policy.variables));
   const shared = Object.values(level.policy.variables).filter((variable) => own.has(variable)).length;
   const about = { code: 'frozen-level', level: level.name } as const;
   if (shared === 0) {
     return {
       ...about,
-      severity: 'note',
-      message: `Level '${level.name}' is sampled by another policy and is not trained.`,
+      severity: all ? 'error' : 'note',
+      message: `Level '${level.name}' is sampled by another policy and is not trained${all ? ', and there is no other' : ''}.`,
       evidence: 'it shares no variable with the policy that is trained',
-      suggestion: 'Nothing, if this is meant.',
+      suggestion: all ? 'Give the same policy to the rollout and to train.' : 'Nothing, if this is meant.',
     };
   }
   return {

@@ -47,7 +47,10 @@ export interface DoctorProgress {
 
 /** How thoroughly to look. */
 export interface DoctorOptions {
-  /** Steps' worth of samples that are looked at: those that the first steps of training will draw. Default 3. */
+  /**
+   * Steps' worth of samples that are looked at: those that the first steps of training will draw. Default 3; up to
+   * three times as many where the share of flat groups is close to its limit.
+   */
   readonly batches?: number;
   /** The most rows of a level that are scored one by one, and that explanations are fitted to. Default 8. */
   readonly rows?: number;

@@ -23,8 +23,8 @@ export interface Patient<P, C> {
   readonly doctor: DoctorSettings;
   /** The one that training would use; absent without a KL penalty. */
   readonly reference?: Reference<C>;
-  /** The batches of the first steps. */
-  readonly rollouts: readonly Rollout<P, C>[];
+  /** The batches of the first steps; the rewards' rung may add some. */
+  readonly rollouts: Rollout<P, C>[];
   /** Throws if the examination was stopped. */
   readonly checkAbort: () => void;
   /** How much two forward passes differ, by level; set by the first rung. */

@@ -3,9 +3,10 @@ import type { Rollout } from '../rollout/types.js';
 import { digits, type Finding } from '../train/findings.js';
 import { levelBatches } from '../train/levels.js';
 import type { StepMetrics } from '../train/metrics.js';
+import { median } from '../train/monitor-state.js';
 import { adamW } from '../train/optimizer.js';
 import { train } from '../train/train.js';
-import { linearTrend, type Trend } from '../train/trend.js';
+import { linearTrend } from '../train/trend.js';
 import { gradientNorm, withoutKl } from './gradients.js';
 import { type ProbeOptions, SHORTEST_PROBE } from './options.js';
 import { type Patient, scorableLevels, scoreReference } from './patient.js';
@@ -33,7 +34,7 @@ export async function examineLearning<P, C>(patient: Patient<P, C>, run: ProbeRu
   const moments = settings.optimizer ? snapshotOfOptimizer(settings.optimizer) : undefined;
   try {
     const records: StepMetrics[] = [];
-    let trend: Trend = { count: 0, change: 0, t: 0 };
+    let course: Course = { change: 0, t: 0, z: 0 };
     const probe = train<P, C>({
       policy: settings.policy,
       rollout: settings.rollout,
@@ -52,14 +53,14 @@ export async function examineLearning<P, C>(patient: Patient<P, C>, run: ProbeRu
       seed: settings.seed,
       signal: run.signal,
     });
-    for await (const { metrics } of probe) {
+    for await (const { metrics, rollout } of probe) {
       patient.checkAbort();
       records.push(metrics);
       run.onStep?.(records.length);
-      trend = linearTrend(records.map(({ reward }) => reward.mean));
-      if (records.length >= SHORTEST_PROBE && trend.t > patient.doctor.limits.rise) break;
+      course = courseOf(records, rollout.samples.length);
+      if (records.length >= SHORTEST_PROBE && certainty(course) > patient.doctor.limits.rise) break;
     }
-    const learned = judgeLearning(patient, records, trend, learningRate);
+    const learned = judgeLearning(patient, records, course, learningRate);
     const pull = await examinePull(patient, chosen.prompt, records, run.signal);
     return outcome(`${learned.evidence}${pull ? `; ${pull.evidence}` : ''}`, [
       ...learned.findings,
@@ -95,17 +96,46 @@ function highestRate<P, C>({ settings }: Patient<P, C>): number {
   return places.reduce((highest, step) => Math.max(highest, learningRate(step)), 0);
 }
 
+/** How the probe's reward went. */
+interface Course {
+  /** From the first step to the mean of the last ones. */
+  readonly change: number;
+  /** Of the straight line through all steps: sees a slow rise. */
+  readonly t: number;
+  /** Of the last steps against the first, by the spread of the samples: sees a jump that has ended. */
+  readonly z: number;
+}
+
+const certainty = ({ t, z }: Course): number => Math.max(t, z);
+
+/** Steps at the end of the probe that are compared with its first. */
+const LAST = 3;
+
+function courseOf(records: readonly StepMetrics[], samples: number): Course {
+  const scored = records.filter(({ reward }) => !Number.isNaN(reward.mean));
+  const { t } = linearTrend(scored.map(({ reward }) => reward.mean));
+  const [first] = scored;
+  const last = scored.slice(1).slice(-LAST);
+  if (!first || last.length === 0) return { change: 0, t, z: 0 };
+  const mean = last.reduce((sum, { reward }) => sum + reward.mean, 0) / last.length;
+  const change = mean - first.reward.mean;
+  const lastVariance = last.reduce((sum, { reward }) => sum + reward.std ** 2, 0) / last.length ** 2;
+  const error = Math.sqrt((first.reward.std ** 2 + lastVariance) / samples);
+  return { change, t, z: change === 0 ? 0 : change / error };
+}
+
 function judgeLearning<P, C>(
   { doctor }: Patient<P, C>,
   records: readonly StepMetrics[],
-  { change, t }: Trend,
+  course: Course,
   learningRate: number,
 ): Outcome {
   const { rise } = doctor.limits;
+  const { change, t, z } = course;
   const first = records[0]?.reward.mean ?? Number.NaN;
-  const evidence = `reward of one prompt ${digits(first)} ${change < 0 ? '−' : '+'} ${digits(Math.abs(change))} in ${records.length} steps at learning rate ${digits(learningRate)} without the penalty (t = ${digits(t)}, wanted: above ${rise})`;
-  if (t > rise) return outcome(evidence);
-  const fell = t < -rise;
+  const evidence = `reward of one prompt ${digits(first)} ${change < 0 ? '−' : '+'} ${digits(Math.abs(change))} in ${records.length} steps at learning rate ${digits(learningRate)} without the penalty (${digits(Math.abs(t) > Math.abs(z) ? t : z)} standard errors, wanted: above ${rise})`;
+  if (certainty(course) > rise) return outcome(evidence);
+  const fell = Math.min(t, z) < -rise;
   const finding: Finding = {
     code: 'not-learning',
     severity: fell ? 'warning' : 'note',
@@ -120,6 +150,9 @@ function judgeLearning<P, C>(
   return outcome(evidence, [finding]);
 }
 
+/** Rollouts that the penalty is measured on; one rare token can make a single one's gradient huge. */
+const PULLS = 3;
+
 /** Whether, where the probe has led, the penalty pulls harder than the rewards did on the way. */
 async function examinePull<P, C>(
   patient: Patient<P, C>,
@@ -131,21 +164,25 @@ async function examinePull<P, C>(
   const pulls = records.map(({ gradNorm }) => gradNorm).filter((norm) => norm > 0);
   if (!reference || pulls.length === 0) return undefined;
   const rewardPull = pulls.reduce((sum, norm) => sum + norm, 0) / pulls.length;
-  const step = records.length;
-  const rollout = await settings.rollout({
-    prompts: new Array<P>(settings.promptsPerStep).fill(prompt),
-    promptIds: Array.from({ length: settings.promptsPerStep }, (_, i) => i),
-    groupSize: settings.groupSize,
-    step,
-    seed: settings.seed,
-    signal,
-  });
-  const penalty = await penaltyNorm({ ...patient, rollouts: [rollout] }, rollout);
+  const weights: number[] = [];
+  const norms: number[] = [];
+  for (let i = 0; i < PULLS; i++) {
+    const rollout = await settings.rollout({
+      prompts: new Array<P>(settings.promptsPerStep).fill(prompt),
+      promptIds: Array.from({ length: settings.promptsPerStep }, (_, copy) => copy),
+      groupSize: settings.groupSize,
+      step: records.length + i,
+      seed: settings.seed,
+      signal,
+    });
+    weights.push(...rollout.levels.map(({ name }) => levelObjective(settings.objective, name).klWeight));
+    norms.push(await penaltyNorm({ ...patient, rollouts: [rollout] }, rollout));
+  }
+  const penalty = median(norms);
   if (penalty === 0) return undefined;
   const balance = penalty / rewardPull;
   const evidence = `there the gradient of the penalty is ${digits(balance)} of the reward's (allowed: ${doctor.limits.klBalance})`;
   if (balance <= doctor.limits.klBalance) return outcome(evidence);
-  const weights = rollout.levels.map(({ name }) => levelObjective(settings.objective, name).klWeight);
   const largest = Math.max(...weights);
   return outcome(evidence, [
     {

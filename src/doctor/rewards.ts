@@ -2,6 +2,7 @@ import { combineRewards, type RewardTable } from '../objective/combine.js';
 import { rewardShares } from '../objective/shares.js';
 import { evaluateReward } from '../rewards/ensemble.js';
 import type { RewardResult } from '../rewards/reward.js';
+import type { Rollout } from '../rollout/types.js';
 import { digits, type Finding, percent } from '../train/findings.js';
 import { membersMetrics } from '../train/metrics.js';
 import { correlations } from './correlations.js';
@@ -9,19 +10,18 @@ import type { Patient, ScoredBatch } from './patient.js';
 import { type Outcome, outcome } from './report.js';
 
 /** Rewards tell samples of one prompt apart, do not fail, and no one of them decides alone. */
-export async function examineRewards<P, C>(patient: Patient<P, C>): Promise<Outcome> {
-  const { settings, rollouts, scored } = patient;
-  for (const rollout of rollouts) {
-    patient.checkAbort();
-    const rewards = await evaluateReward(settings.reward, rollout.samples);
-    const combined = combineRewards(rewards.table, {
-      ...settings.objective.advantages,
-      weights: rewards.weights,
-      aggregation: rewards.aggregation,
-      abstention: rewards.abstention,
-      groupSize: rollout.groupSize,
-    });
-    scored.push({ rewards, combined });
+export async function examineRewards<P, C>(
+  patient: Patient<P, C>,
+  drawMore: (batch: number) => Promise<Rollout<P, C>>,
+): Promise<Outcome> {
+  const { rollouts, scored, doctor } = patient;
+  for (const rollout of rollouts) scored.push(await scoreBatch(patient, rollout));
+  // Where chance could decide on which side of the limit the share of flat groups lies, look at more of them.
+  const most = (1 + EXTRA) * rollouts.length;
+  while (rollouts.length < most && isClose(flatGroupsOf(patient), doctor.limits.flatGroups)) {
+    const rollout = await drawMore(rollouts.length);
+    scored.push(await scoreBatch(patient, rollout));
+    rollouts.push(rollout);
   }
   const spread = examineSpread(patient);
   const shares = sharesOf(patient);
@@ -33,13 +33,41 @@ export async function examineRewards<P, C>(patient: Patient<P, C>): Promise<Outc
   );
 }
 
-function examineSpread<P, C>({ scored, settings, doctor }: Patient<P, C>) {
-  // Below epsilon a spread hardly makes an advantage: it is what spreads are divided by.
-  const { epsilon } = settings.objective.advantages;
+/** What the rewards say about a batch, and the advantages that training would make of it. */
+async function scoreBatch<P, C>(patient: Patient<P, C>, rollout: Rollout<P, C>): Promise<ScoredBatch> {
+  patient.checkAbort();
+  const { reward, objective } = patient.settings;
+  const rewards = await evaluateReward(reward, rollout.samples);
+  const combined = combineRewards(rewards.table, {
+    ...objective.advantages,
+    weights: rewards.weights,
+    aggregation: rewards.aggregation,
+    abstention: rewards.abstention,
+    groupSize: rollout.groupSize,
+  });
+  return { rewards, combined };
+}
+
+/** How many times the batches that there are may be drawn in addition. */
+const EXTRA = 2;
+
+/** Whether a share is within a standard error of the limit. */
+function isClose({ flat, groups }: { flat: number; groups: number }, limit: number): boolean {
+  const share = flat / groups;
+  return Math.abs(share - limit) < Math.sqrt((limit * Math.max(0, 1 - limit)) / groups);
+}
+
+/** Below epsilon a spread hardly makes an advantage: it is what spreads are divided by. */
+function flatGroupsOf<P, C>({ scored, settings }: Patient<P, C>): { flat: number; groups: number } {
   const spreads = scored.flatMap(({ combined }) => [...combined.groupStd]);
-  const groups = spreads.length;
-  const flat = spreads.filter((spread) => spread <= epsilon).length;
-  const { flatGroups } = doctor.limits;
+  const { epsilon } = settings.objective.advantages;
+  return { flat: spreads.filter((spread) => spread <= epsilon).length, groups: spreads.length };
+}
+
+function examineSpread<P, C>(patient: Patient<P, C>) {
+  const { flat, groups } = flatGroupsOf(patient);
+  const { epsilon } = patient.settings.objective.advantages;
+  const { flatGroups } = patient.doctor.limits;
   if (flat <= flatGroups * groups) return { flat, groups, findings: [] };
   const finding: Finding = {
     code: 'flat-groups',
