@@ -1,6 +1,6 @@
 import { digits, type Finding } from '../train/findings.js';
 import { trainsOtherDistribution } from '../train/levels.js';
-import { meanGap } from './compare.js';
+import { largestGap, meanGap } from './compare.js';
 import { type Patient, scorableLevels, scoreLevel } from './patient.js';
 import { type Outcome, outcome } from './report.js';
 
@@ -10,11 +10,12 @@ export async function examineGuidance<P, C>(patient: Patient<P, C>): Promise<Out
   for (const level of scorableLevels(patient).filter((one) => trainsOtherDistribution(one))) {
     const trained = await scoreLevel(patient, level);
     const gap = meanGap(level, level.behaviourLogProbs, trained);
+    const largest = largestGap(level, level.behaviourLogProbs, trained);
     findings.push({
       code: 'guidance-mismatch',
       severity: 'warning',
       message: `Level '${level.name}' is sampled under guidance of scale ${level.sampling.guidance?.scale} but trained without it.`,
-      evidence: `sampled tokens are ${digits(gap)} nats per token more probable where they were sampled than where they are trained (allowed: one distribution, 0)`,
+      evidence: `log-prob sampled under − log-prob trained: ${digits(gap)} nats per token on average, up to ${digits(largest)} for one (allowed: one distribution)`,
       suggestion:
         "This is what T2I-R1 does; training then also teaches the policy to imitate its guided self, which over-sharpens. Use guidance.logProbs 'guided' to train what is sampled, or a smaller scale.",
       level: level.name,

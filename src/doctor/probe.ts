@@ -138,7 +138,7 @@ function judgeLearning<P, C>(
   const fell = Math.min(t, z) < -rise;
   const finding: Finding = {
     code: 'not-learning',
-    severity: fell ? 'warning' : 'note',
+    severity: fell || learningRate === 0 ? 'warning' : 'note',
     message: fell
       ? 'Trained on one prompt without a penalty, the reward falls.'
       : 'Trained on one prompt without a penalty, the reward did not clearly rise.',

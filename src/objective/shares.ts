@@ -42,7 +42,8 @@ export function rewardShares(input: RewardSharesInput): Record<string, number> {
 
   const counted = table.names.map((_, k) => k).filter((k) => weights[k] !== 0);
   const parts = counted.map((k) => contribution(input, k, weights[k] as number));
-  const scored = scoredSamples(table, counted);
+  // As in combineRewards: under `zero`, rewards of weight 0 make a sample count too.
+  const scored = scoredSamples(table, input.abstention === 'zero' ? [...table.names.keys()] : counted);
   const equal = aggregation === 'sum-then-normalize' && scale === 'group';
   const sums = counted.map(() => 0);
   let weight = 0;
@@ -78,7 +79,7 @@ function contribution(input: RewardSharesInput, k: number, weight: number): Floa
   });
 }
 
-/** Per sample, whether any reward that counts scored it. */
+/** Per sample, whether any of some rewards scored it. */
 function scoredSamples({ values, names, rows }: RewardTable, counted: readonly number[]): boolean[] {
   return Array.from({ length: rows }, (_, i) =>
     counted.some((k) => !Number.isNaN(values[i * names.length + k] as number)),

@@ -11,10 +11,14 @@ type WatchedLevel = LevelMetrics & {
 
 /** Steps that make a history to compare with. */
 const HISTORY = 10;
+/** Steps that are the present. */
+const RECENT = 5;
+/** A single step this many times above the limit needs no second one. */
+const ENORMOUS = 10;
 /** Steps whose entropy is the start. */
 const FIRST = 5;
 /** Below this many nats per token a KL is small, however fast it grew. */
-const SMALL_KL = 0.1;
+const SMALL_KL = 0.3;
 /** Below this many nats there is no entropy to lose. */
 const SMALL_ENTROPY = 0.05;
 
@@ -60,14 +64,15 @@ function gradient({ metrics, series, settings }: MonitorView, levels: readonly [
   const norm = numberOf(metrics.gradNorm);
   const trained = levels.filter(([, level]) => level.trained);
   const informative = metrics.advantages.std > 0 && trained.length > 0;
-  const usual = median(series.recent('gradNorm', 3 * HISTORY));
-  const known = series.recent('gradNorm', HISTORY).length >= HISTORY && informative;
+  // Where the task is nearly solved gradients are tiny, and one failure is as large as in the first steps.
+  const usual = Math.max(median(series.recent('gradNorm', 3 * HISTORY)), series.start('gradNorm', HISTORY));
+  const known = !Number.isNaN(usual) && informative;
   if (informative) series.push('gradNorm', norm > 0 && Number.isFinite(norm) ? norm : Number.NaN);
   const explosion: Finding = {
     code: 'gradient-explosion',
     severity: 'warning',
     message: 'The gradient is far larger than it was.',
-    evidence: `norm ${digits(norm)}, the median of the steps before is ${digits(usual)} (allowed: ${settings.gradientGrowth} times that)`,
+    evidence: `norm ${digits(norm)}, it was ${digits(usual)} (allowed: ${settings.gradientGrowth} times that)`,
     suggestion:
       'Clipping limits the damage of one such step. If it comes back, lower the learning rate or maxGradNorm, and look at the samples and rewards of this step.',
     step: metrics.step,
@@ -148,22 +153,27 @@ function ratio({ metrics, settings }: MonitorView, level: string, own: WatchedLe
   return [{ state, finding }];
 }
 
+/** The estimate of one step has a heavy tail (one rare token is enough), so several steps must agree. */
 function kl({ metrics, series, settings }: MonitorView, level: string, own: WatchedLevel): Alarm {
   const value = numberOf(own.kl);
-  const usual = median(series.recent(`kl/${level}`, 3 * HISTORY));
-  const known = series.recent(`kl/${level}`, HISTORY).length >= HISTORY;
   series.push(`kl/${level}`, value);
+  const history = series.recent(`kl/${level}`, 3 * HISTORY + RECENT);
+  const now = median(history.slice(-RECENT));
+  const before = history.slice(0, -RECENT);
+  const usual = median(before);
   const { maxKl, klGrowth } = settings;
   // The nearer of the two limits.
-  const limit = known ? Math.min(maxKl, Math.max(SMALL_KL, klGrowth * usual)) : maxKl;
+  const limit = before.length < HISTORY ? maxKl : Math.min(maxKl, Math.max(SMALL_KL, klGrowth * usual));
+  const enormous = value > ENORMOUS * maxKl;
+  const state = history.length < RECENT ? 'between' : alarmState(now, limit, limit / 2);
   const weight = own.klWeight === undefined ? '' : `; β = ${own.klWeight}`;
   return {
-    state: alarmState(value, limit, limit / 2),
+    state: enormous ? 'raised' : state,
     finding: {
       code: 'kl-explosion',
-      severity: value > maxKl ? 'error' : 'warning',
+      severity: enormous || now > ENORMOUS * maxKl ? 'error' : 'warning',
       message: `At level '${level}' the policy runs away from the reference.`,
-      evidence: `KL ${digits(value)} nats per token; the median of the steps before is ${digits(usual)} (allowed: ${klGrowth} times that once above ${SMALL_KL}, and ${maxKl})${weight}`,
+      evidence: `KL ${digits(value)} nats per token, the median of ${RECENT} steps is ${digits(now)} and was ${digits(usual)} before (allowed: ${klGrowth} times that once above ${SMALL_KL}, and ${maxKl})${weight}`,
       suggestion:
         'Lower the learning rate or raise klWeight; check that the reference is the policy that training began with and that dropout is off.',
       level,

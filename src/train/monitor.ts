@@ -15,11 +15,11 @@ export interface MonitorOptions {
   readonly ratioTolerance?: number;
   /** The most that `meanRatio` may be away from 1 (before the last update). Default 0.1. */
   readonly meanRatioTolerance?: number;
-  /** The most KL per token, in nats. Default 3. */
+  /** The most KL per token, in nats, as the median of 5 steps; a single step may have 10 times that. Default 3. */
   readonly maxKl?: number;
-  /** The most that the KL may be in multiples of the median of the steps before, once it is above 0.1. Default 10. */
+  /** The most that the KL may be in multiples of the median of the steps before, once it is above 0.3. Default 10. */
   readonly klGrowth?: number;
-  /** The most that `gradNorm` may be in multiples of the median of the steps before. Default 10. */
+  /** The most that `gradNorm` may be in multiples of the median of the steps before, or of the first ones. Default 10. */
   readonly gradientGrowth?: number;
   /** A trained level whose gradient is a smaller part of the largest level's counts as frozen. Default 0.01. */
   readonly frozen?: number;
@@ -51,6 +51,9 @@ export interface MonitorView {
   readonly settings: MonitorSettings;
 }
 
+/** What alarms look back on, whatever the windows. */
+const LONGEST = 40;
+
 const DEFAULTS: MonitorSettings = {
   window: 10,
   trendWindow: 80,
@@ -77,7 +80,7 @@ const DEFAULTS: MonitorSettings = {
  */
 export function trainingMonitor(options: MonitorOptions = {}): (metrics: StepMetrics) => Finding[] {
   const settings = monitorSettings(options);
-  const series = seriesStore(Math.max(settings.window, settings.trendWindow));
+  const series = seriesStore(Math.max(settings.window, settings.trendWindow, LONGEST));
   const news = onceEach();
   return (metrics) => {
     const view = { metrics, series, settings };
