@@ -1,6 +1,15 @@
 import type { LevelRollout } from '../rollout/types.js';
 import { digits, type Finding } from '../train/findings.js';
-import { type Fit, fitGuidance, fitTemperature, misfit, recordedGaps } from './fit.js';
+import {
+  type Fit,
+  fitBoth,
+  fitGuidance,
+  fitTemperature,
+  type JointFit,
+  misfit,
+  recordedGaps,
+  validGaps,
+} from './fit.js';
 import type { Patient } from './patient.js';
 
 /** An explanation must leave less than this part of the disagreement. */
@@ -53,8 +62,8 @@ export async function explainRatio<P, C>(
   const left = (fit: Fit) =>
     `; at ${digits(fit.value)} the difference falls from ${digits(before)} to ${digits(fit.misfit)} nats (root mean square)`;
   const { sampling } = level;
+  const scale = sampling.guidance?.scale ?? 1;
   if (explains(guidance) && !(explains(temperature) && temperature.misfit <= guidance.misfit)) {
-    const scale = sampling.guidance?.scale ?? 1;
     return finding(
       {
         code: 'guidance-mismatch',
@@ -76,6 +85,18 @@ export async function explainRatio<P, C>(
       left(temperature),
     );
   }
+  const both = guidance && (await explainedByBoth(patient, level, { temperature, guidance, before }));
+  if (both) {
+    return finding(
+      {
+        code: 'guidance-mismatch',
+        message: `Recorded log-probs of level '${name}' fit guidance of scale ${digits(both.scale)} at temperature ${digits(both.temperature)}, but the level says scale ${scale} at temperature ${sampling.temperature ?? 1}.`,
+        suggestion:
+          'Give the guidance and the temperature that the sampler really uses in the sampling options.',
+      },
+      `; with both the difference falls from ${digits(before)} to ${digits(both.misfit)} nats (root mean square)`,
+    );
+  }
   if (leaks) return undefined;
   if (neverBelow(level, await recordedGaps(level))) {
     return finding({
@@ -93,9 +114,30 @@ export async function explainRatio<P, C>(
   });
 }
 
+/** Tries both at once, from where either alone came out and from what the level says. */
+async function explainedByBoth<P, C>(
+  patient: Patient<P, C>,
+  level: LevelRollout<C>,
+  { temperature, guidance, before }: { temperature: Fit; guidance: Fit; before: number },
+): Promise<JointFit | undefined> {
+  const declared = {
+    temperature: level.sampling.temperature ?? 1,
+    scale: level.sampling.guidance?.scale ?? 1,
+  };
+  const starts = [
+    declared,
+    { ...declared, temperature: temperature.value },
+    { ...declared, scale: guidance.value },
+  ];
+  for (const start of starts) {
+    const fit = await fitBoth(level, start, patient.checkAbort);
+    if (fit.misfit < EXPLAINED * before) return fit;
+  }
+  return undefined;
+}
+
 /** What a sampler that drops tokens does to the others: it makes all of them more probable. */
-function neverBelow<C>({ completion }: LevelRollout<C>, gaps: Float64Array): boolean {
-  const { lengths, width } = completion;
-  const valid = [...lengths].flatMap((length, row) => [...gaps.subarray(row * width, row * width + length)]);
+function neverBelow<C>(level: LevelRollout<C>, gaps: Float64Array): boolean {
+  const valid = validGaps(level, gaps);
   return valid.every((gap) => gap > -ROUNDING) && valid.some((gap) => gap > ROUNDING);
 }

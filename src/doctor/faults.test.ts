@@ -14,7 +14,7 @@ import {
 import { identityPolicy } from '../../test/support/identity-policy.js';
 import { type TabularPolicy, tabularPolicy } from '../../test/support/tabular-policy.js';
 import { grpo, t2iR1 } from '../objective/presets.js';
-import type { Policy, TokenContext } from '../policy/policy.js';
+import type { ImageSpace, Policy, TextSpace, TokenContext } from '../policy/policy.js';
 import { freezeReference } from '../policy/reference.js';
 import { score } from '../rewards/reward.js';
 import { biLevelRollout } from '../rollout/bi-level.js';
@@ -69,6 +69,17 @@ describeOnBackends('the doctor finds', () => {
       expect(finding).toMatchObject({ level: 'token', severity: 'error' });
       expect(finding.message).toContain(`fit guidance of scale ${scale}, but the level says no guidance`);
     });
+  });
+
+  it.each([
+    [1.3, 0.9],
+    [5, 0.7],
+    [3, 2],
+  ])('guidance %d and temperature %d, neither declared', async (scale, temperature) => {
+    const run = tabularRun(policy, { image: { guidance: { scale }, temperature } });
+    const rollout = changedLevels(run, declaring('token', {}));
+    const finding = await expectOnly('guidance-mismatch', { ...run, rollout });
+    expect(finding.message).toContain(`fit guidance of scale ${scale} at temperature ${temperature}, but`);
   });
 
   describe('temperature mismatch', () => {
@@ -198,6 +209,22 @@ describeOnBackends('the doctor finds', () => {
       const run = tabularRun(policy);
       const finding = await expectOnly('wrong-mask', { ...run, rollout: changedLevels(run, lengthened(by)) });
       expect(finding).toMatchObject({ level: 'semantic', severity: 'error' });
+    });
+
+    it('tokens without recorded log-probs, in a text without an end token', async () => {
+      const { text, image } = policy.spaces as { text: TextSpace; image: ImageSpace };
+      const endless = { ...policy, spaces: { text: { ...text, endToken: undefined }, image } };
+      const run = tabularRun(endless);
+      const rollout = changedLevels(run, (level) => {
+        if (level.name !== 'semantic') return level;
+        const behaviourLogProbs = level.behaviourLogProbs.slice();
+        behaviourLogProbs.fill(0, 3 * 8 + 6, 4 * 8);
+        return { ...level, behaviourLogProbs };
+      });
+      const finding = await expectOnly('wrong-mask', { ...run, rollout });
+      expect(finding.evidence).toContain(
+        '2 tokens at the end of rows count without a recorded log-prob; 1 of 32',
+      );
     });
 
     it('a single row, in a space without an end token', async () => {

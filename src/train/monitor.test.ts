@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { twoLevelRun } from '../../test/support/doctor-runs.js';
 import { normalValues, uniformStream } from '../tensor/noise.js';
 import { type Finding, formatFindings } from './findings.js';
 import type { LevelMetrics, StepMetrics } from './metrics.js';
 import { type MonitorOptions, trainingMonitor } from './monitor.js';
+import { train } from './train.js';
 
 const STEPS = 120;
 const FAULT = 60;
@@ -80,6 +82,12 @@ describe('trainingMonitor', () => {
       }),
       { seed: 1, numRuns: 150 },
     );
+  });
+
+  it('is silent on a real run', async () => {
+    const run = twoLevelRun();
+    const monitor = trainingMonitor();
+    for await (const { metrics } of train({ ...run, steps: 25 })) expect(monitor(metrics)).toEqual([]);
   });
 
   it('is silent on a held-out reward that only wavers, and on groups that are flat now and then', () => {
