@@ -27,20 +27,21 @@ function stream(seed: number, change: (step: number) => Changes = () => ({}), st
     const n = (i: number) => noise[step * 8 + i] as number;
     const { top, level, plan, reward, advantages, member } = change(step);
     const progress = step / steps;
-    const ofLevel = (scale: number, own: Changes['level']): LevelMetrics => ({
-      trained: true,
-      kl: scale * 0.05 * progress * Math.exp(0.4 * n(0)),
-      approxKl: 1e-9,
-      maxRatioDeviation: 1e-6 * Math.exp(n(1)),
-      meanRatio: 1 + 0.002 * n(2),
-      clipFraction: 0,
-      entropy: (4 - 1.5 * progress) * Math.exp(0.05 * n(3)),
-      meanLength: 8,
-      tokens: 256,
-      guidanceGap: 0,
-      ...{ gradNorm: 0.5 * scale * Math.exp(0.4 * n(4)) },
-      ...own,
-    });
+    const ofLevel = (scale: number, own: Changes['level']) =>
+      ({
+        trained: true,
+        kl: scale * 0.05 * progress * Math.exp(0.4 * n(0)),
+        approxKl: 1e-9,
+        maxRatioDeviation: 1e-6 * Math.exp(n(1)),
+        meanRatio: 1 + 0.002 * n(2),
+        clipFraction: 0,
+        entropy: (4 - 1.5 * progress) * Math.exp(0.05 * n(3)),
+        meanLength: 8,
+        tokens: 256,
+        guidanceGap: 0,
+        ...{ gradNorm: 0.5 * scale * Math.exp(0.4 * n(4)) },
+        ...own,
+      }) as LevelMetrics;
     const share = 0.6 + 0.1 * Math.tanh(n(5));
     return {
       step,
