@@ -13,6 +13,10 @@ export {
 } from './conformance/reward/check-reward.js';
 // Prompt data
 export { type PromptRow, parsePromptRows, readPromptRow } from './data/prompts.js';
+// Doctor: a training run examined before and while it runs
+export { doctor } from './doctor/doctor.js';
+export type { DoctorLimits, DoctorOptions, DoctorProgress, ProbeOptions } from './doctor/options.js';
+export { type DoctorReport, formatDoctorReport, type Rung, type RungName } from './doctor/report.js';
 // Errors
 export { BicotError, type BicotErrorCode, isBicotError } from './errors.js';
 // Kernels: the coarse operations models are made of
@@ -96,6 +100,7 @@ export {
   t2iR1,
 } from './objective/presets.js';
 export { MAX_LOG_RATIO, type RatioLevel, ratio, rowMeans } from './objective/ratio.js';
+export { type RewardSharesInput, rewardShares } from './objective/shares.js';
 export { type LevelStats, type LevelStatsInput, levelStats, type StatsObjective } from './objective/stats.js';
 export { clipped, unclipped } from './objective/surrogates/clipped.js';
 export { type ClippedWeightOptions, clippedWeight } from './objective/surrogates/clipped-weight.js';
@@ -222,7 +227,6 @@ export {
   uniformStream,
 } from './tensor/noise.js';
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
-
 // Training
 export type { ApplyOptions } from './train/apply.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
@@ -241,6 +245,7 @@ export {
   type Evaluation,
   evaluate,
 } from './train/evaluate.js';
+export { type Finding, type FindingCode, type FindingSeverity, formatFindings } from './train/findings.js';
 export {
   type ClippedGradients,
   clipByGlobalNorm,
@@ -268,6 +273,7 @@ export {
   type StepMetrics,
   type StepSeconds,
 } from './train/metrics.js';
+export { type MonitorOptions, trainingMonitor } from './train/monitor.js';
 export { type AdamWOptions, adamW, type Optimizer } from './train/optimizer.js';
 export { type TrainOptions, type TrainProgress, type TrainSettings, trainSettings } from './train/options.js';
 export {

@@ -94,6 +94,7 @@ describe('the sources', async () => {
       ['sampling', 'models', 'data'],
       ['rollout', 'conformance'],
       ['train'],
+      ['doctor'],
       ['index', 'node'],
     ];
     const floorOf = (path: string): number => {

@@ -208,3 +208,27 @@ describe('the README', () => {
     }
   });
 });
+
+describe("the doctor's page", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('examines a run, then trains it under the monitor', async () => {
+    const { module } = blockWith('doctor(options)');
+    expect(module).toContain('steps: 1000');
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { report } = await run(module.replace('steps: 1000', 'steps: 2'), ['report']);
+    expect(report).toMatchObject({ healthy: true });
+    expect(log.mock.calls[0]?.[0]).toMatch(/^ok {3}determinism[\s\S]*Healthy: ready to train\.$/);
+  });
+
+  it('tells every finding that there is, by its code, and no other', () => {
+    const source = readFileSync(join(root, 'src/train/findings.ts'), 'utf8');
+    const [union = ''] = source.match(/export type FindingCode =[^;]*;/) ?? [];
+    const codes = [...union.matchAll(/'([\w-]+)'/g)].map((found) => found[1]);
+    const told = [...read('docs/doctor.md').matchAll(/^\| `([\w-]+)` \| (?:doctor|monitor|both) \|/gm)];
+    expect(codes.length).toBeGreaterThan(20);
+    expect(told.map((found) => found[1]).sort()).toEqual(codes.sort());
+  });
+});

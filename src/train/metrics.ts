@@ -74,6 +74,8 @@ export interface StepMetrics {
     readonly std: number;
     /** The rewards that are trained, unweighted. */
     readonly byMember: Readonly<Record<string, MemberMetrics>>;
+    /** How much of the advantage each trained reward decides; they add up to 1, or are all 0 (`rewardShares`). */
+    readonly shares: Readonly<Record<string, number>>;
     /** Means of the rewards that are only watched. */
     readonly monitors: Readonly<Record<string, number>>;
   };

@@ -5,8 +5,10 @@ import type { Reference } from '../policy/reference.js';
 import type { RewardFunction } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
 import type { Coefficients } from './coefficients.js';
+import type { Finding } from './findings.js';
 import { assertMaxNorm } from './gradients.js';
 import { assertCount } from './guards.js';
+import { type MonitorOptions, trainingMonitor } from './monitor.js';
 import type { Optimizer } from './optimizer.js';
 import { constant, type Schedule } from './schedule.js';
 import type { UpdateProgress } from './update.js';
@@ -62,14 +64,21 @@ export interface TrainOptions<P, C> {
   readonly startStep?: number;
   /** Ends the training with an error of code `aborted`. */
   readonly signal?: AbortSignal;
+  /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */
+  readonly monitor?: MonitorOptions | false;
+  /** Called with each finding of the monitor, when its step is made. `TrainStep.findings` has them too. */
+  readonly onFinding?: (finding: Finding) => void;
   /** Called when a phase starts, after every sampled token and after every backward pass. */
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
+/** Options that may stay absent. */
+type Absent = 'optimizer' | 'reference' | 'signal' | 'onFinding' | 'onProgress';
+
 /** Options with every default filled in; `optimizer` and `reference` are made later, so that they can be freed. */
 export interface TrainSettings<P, C>
-  extends Required<Omit<TrainOptions<P, C>, 'optimizer' | 'reference' | 'signal' | 'onProgress'>>,
-    Pick<TrainOptions<P, C>, 'optimizer' | 'reference' | 'signal' | 'onProgress'> {
+  extends Required<Omit<TrainOptions<P, C>, Absent>>,
+    Pick<TrainOptions<P, C>, Absent> {
   readonly learningRate: Schedule;
 }
 
@@ -90,6 +99,7 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
     seed: options.seed ?? 0,
     startStep: options.startStep ?? 0,
     coefficients: options.coefficients ?? {},
+    monitor: options.monitor ?? {},
     learningRate: typeof learningRate === 'number' ? constant(learningRate) : learningRate,
   };
   const { prompts, groupSize, steps, startStep, ratioTolerance } = settings;
@@ -108,6 +118,8 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
   assertCount('train', 'microBatch', settings.microBatch, 1);
   assertCount('train', 'updatesPerRollout', settings.updatesPerRollout, 1);
   assertMaxNorm(settings.maxGradNorm);
+  // Bad thresholds fail here and not in the first step.
+  if (settings.monitor !== false) trainingMonitor(settings.monitor);
   if (!(ratioTolerance > 0)) {
     throw new BicotError('value', `train: ratioTolerance is ${ratioTolerance}, but must be above 0.`);
   }

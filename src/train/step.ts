@@ -1,6 +1,7 @@
 import { isActive } from '../objective/coefficient.js';
 import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
+import { rewardShares } from '../objective/shares.js';
 import { nanMoments } from '../objective/statistics.js';
 import type { Reference } from '../policy/reference.js';
 import type { EnsembleResult } from '../rewards/ensemble.js';
@@ -14,6 +15,7 @@ import {
   startCoefficients,
 } from './coefficients.js';
 import { collect } from './collect.js';
+import type { Finding } from './findings.js';
 import { throwIfAborted } from './guards.js';
 import { type LevelBatch, levelBatches, tokenCount } from './levels.js';
 import { type LevelMetrics, levelMetrics, membersMetrics, type StepMetrics } from './metrics.js';
@@ -34,6 +36,8 @@ export interface TrainStep<P = unknown, C = unknown> {
   readonly advantages: Float32Array;
   /** Where adaptive coefficients stand after the step; save them to resume (`TrainOptions.coefficients`). */
   readonly coefficients: Coefficients;
+  /** What the monitor found that it had not found before; `formatFindings` prints them. */
+  readonly findings: readonly Finding[];
 }
 
 /** What lives for the whole run. */
@@ -42,6 +46,8 @@ export interface Resources<C> {
   readonly reference?: Reference<C>;
   /** Where adaptive coefficients stand before the step. Default: at their start. */
   readonly coefficients?: Coefficients;
+  /** Watches the metrics. Default: nobody. */
+  readonly monitor?: (metrics: StepMetrics) => readonly Finding[];
 }
 
 /**
@@ -92,6 +98,7 @@ export async function trainStep<P, C>(
       mean: total.mean,
       std: total.std,
       byMember: membersMetrics(rewards.table.names, rewards),
+      shares: rewardShares({ ...rewards, ...objective.advantages, groupSize: rollout.groupSize }),
       monitors: Object.fromEntries(
         Object.entries(membersMetrics(rewards.monitors.names, rewards)).map(([name, { mean }]) => [
           name,
@@ -117,6 +124,7 @@ export async function trainStep<P, C>(
     rewards,
     advantages: combined.advantages,
     coefficients: advanceCoefficients(objective, coefficients, measured(byLevel, levels)),
+    findings: resources.monitor?.(metrics) ?? [],
   };
 }
 

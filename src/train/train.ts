@@ -1,6 +1,7 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { freezeReference } from '../policy/reference.js';
+import { trainingMonitor } from './monitor.js';
 import { adamW } from './optimizer.js';
 import { type TrainOptions, type TrainSettings, trainSettings } from './options.js';
 import { type TrainStep, trainStep } from './step.js';
@@ -28,10 +29,12 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
   const reference =
     settings.reference ?? (usesReference(settings.objective) ? freezeReference(settings.policy) : undefined);
   let { coefficients } = settings;
+  const monitor = settings.monitor === false ? undefined : trainingMonitor(settings.monitor);
   try {
     for (let step = settings.startStep; step < settings.steps; step++) {
-      const made = await trainStep(settings, { optimizer, reference, coefficients }, step);
+      const made = await trainStep(settings, { optimizer, reference, coefficients, monitor }, step);
       coefficients = made.coefficients;
+      for (const finding of made.findings) settings.onFinding?.(finding);
       yield made;
     }
   } finally {

@@ -1,0 +1,110 @@
+import { tokenRow } from '../policy/tokens.js';
+import type { LevelRollout, Rollout } from '../rollout/types.js';
+import { digits, type Finding } from '../train/findings.js';
+import { largestGap } from './compare.js';
+import { drawBatch, type Patient, scorableLevels, scoreLevel } from './patient.js';
+import { type Outcome, outcome } from './report.js';
+
+/** Dropout off: the same forward pass gives the same numbers, and the same random numbers the same samples. */
+export async function examineDeterminism<P, C>(
+  patient: Patient<P, C>,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  const findings: Finding[] = [];
+  let worst = 0;
+  for (const level of scorableLevels(patient)) {
+    const noise = largestGap(level, await scoreLevel(patient, level), await scoreLevel(patient, level));
+    patient.noise.set(level.name, noise);
+    worst = Math.max(worst, noise);
+    if (noise > patient.doctor.limits.noise) findings.push(dropout(patient, level.name, noise));
+  }
+  findings.push(...(await examineSampler(patient, signal)));
+  return outcome(
+    `log-probs of two equal forward passes differ by up to ${digits(worst)} nats (allowed: ${patient.doctor.limits.noise})`,
+    findings,
+  );
+}
+
+function dropout<P, C>({ doctor }: Patient<P, C>, level: string, noise: number): Finding {
+  return {
+    code: 'dropout',
+    severity: 'error',
+    message: `The policy is random: the same forward pass of level '${level}' gives different log-probs twice.`,
+    evidence: `they differ by up to ${digits(noise)} nats (allowed: ${doctor.limits.noise})`,
+    suggestion:
+      'Turn dropout (and any other noise in the model) off while sampling and training: the ratio would otherwise compare two random networks.',
+    level,
+  };
+}
+
+/** Samples one prompt of the first batch again, alone. */
+async function examineSampler<P, C>(
+  patient: Patient<P, C>,
+  signal: AbortSignal | undefined,
+): Promise<Finding[]> {
+  const again = () => drawBatch(patient.settings, 0, signal, 1);
+  const batch = patient.rollouts[0] as Rollout<P, C>;
+  const alone = await again();
+  const differing = firstDifference(alone, batch, patient);
+  if (!differing) return [];
+  patient.checkAbort();
+  // Batch-mates, or chance? Twice alone tells.
+  const chance = firstDifference(alone, await again(), patient);
+  if (chance) {
+    return [
+      {
+        code: 'dropout',
+        severity: 'error',
+        message: `Sampling is random beyond its seed: the same prompt and random numbers give other probabilities at level '${chance.level}'.`,
+        evidence: `recorded log-probs of the same tokens differ by up to ${digits(chance.gap)} nats (allowed: ${patient.doctor.limits.ratio})`,
+        suggestion:
+          'Turn dropout off while sampling. In a rollout of your own, draw from the seed it is given.',
+        level: chance.level,
+      },
+    ];
+  }
+  return [
+    {
+      code: 'batch-leak',
+      severity: 'error',
+      message: `While sampling level '${differing.level}', a sample's probabilities depend on the other samples of the batch.`,
+      evidence: `alone and in the batch, recorded log-probs of the same tokens differ by up to ${digits(differing.gap)} nats (allowed: ${patient.doctor.limits.ratio})`,
+      suggestion:
+        'Look for a mean, a normalisation or a shared cache over rows in startDecoding: checkPolicy finds it.',
+      level: differing.level,
+    },
+  ];
+}
+
+/** The first level at which recorded log-probs of equal tokens differ, over the rows that both have. */
+function firstDifference<P, C>(
+  a: Rollout<P, C>,
+  b: Rollout<P, C>,
+  { doctor, settings }: Patient<P, C>,
+): { level: string; gap: number } | undefined {
+  for (const [l, one] of a.levels.entries()) {
+    const other = b.levels[l];
+    if (!other || one.policy !== settings.policy) return undefined;
+    const { gap, same } = compareRecorded(one, other);
+    if (gap > doctor.limits.ratio) return { level: one.name, gap };
+    // Other tokens make other contexts for the next level.
+    if (!same) return undefined;
+  }
+  return undefined;
+}
+
+/** Compares rows up to the first token that differs. */
+function compareRecorded<C>(a: LevelRollout<C>, b: LevelRollout<C>): { gap: number; same: boolean } {
+  let gap = 0;
+  let same = true;
+  for (let row = 0; row < Math.min(a.completion.rows, b.completion.rows); row++) {
+    const [ours, theirs] = [tokenRow(a.completion, row), tokenRow(b.completion, row)];
+    same &&= ours.length === theirs.length && ours.every((token, t) => token === theirs[t]);
+    for (let t = 0; t < Math.min(ours.length, theirs.length) && ours[t] === theirs[t]; t++) {
+      const here = a.behaviourLogProbs[row * a.completion.width + t] as number;
+      const there = b.behaviourLogProbs[row * b.completion.width + t] as number;
+      gap = Math.max(gap, Math.abs(here - there));
+    }
+  }
+  return { gap, same };
+}

@@ -1,0 +1,69 @@
+import { type Finding, formatFindings } from '../train/findings.js';
+
+/** What the doctor looks at, in this order: later rungs rest on earlier ones. */
+export type RungName =
+  | 'determinism'
+  | 'mask'
+  | 'ratio'
+  | 'guidance'
+  | 'rewards'
+  | 'reference'
+  | 'gradients'
+  | 'learning';
+
+/** The order of the rungs. */
+export const RUNGS: readonly RungName[] = [
+  'determinism',
+  'mask',
+  'ratio',
+  'guidance',
+  'rewards',
+  'reference',
+  'gradients',
+  'learning',
+];
+
+/** One rung of the ladder. */
+export interface Rung {
+  readonly rung: RungName;
+  /** False if something was found, and if it could not be looked at. */
+  readonly passed: boolean;
+  /** What was measured. */
+  readonly evidence: string;
+}
+
+/** What a rung says when it was looked at. */
+export interface Outcome {
+  readonly passed: boolean;
+  readonly evidence: string;
+  readonly findings: readonly Finding[];
+}
+
+/** What the doctor says about a training run that has not begun. */
+export interface DoctorReport {
+  /** No errors and no warnings; notes are allowed. */
+  readonly healthy: boolean;
+  /** In the order of the rungs. */
+  readonly findings: readonly Finding[];
+  readonly rungs: readonly Rung[];
+}
+
+/** A rung passes unless it has an error or a warning. */
+export function outcome(evidence: string, findings: readonly Finding[] = []): Outcome {
+  return { passed: findings.every(({ severity }) => severity === 'note'), evidence, findings };
+}
+
+/** A rung that could not be looked at, without a finding of its own. */
+export function notRun(reason: string): Outcome {
+  return { passed: false, evidence: `not run: ${reason}`, findings: [] };
+}
+
+/** The report as text for a terminal. */
+export function formatDoctorReport({ healthy, findings, rungs }: DoctorReport): string {
+  const width = Math.max(...rungs.map(({ rung }) => rung.length));
+  const ladder = rungs.map(
+    ({ rung, passed, evidence }) => `${passed ? 'ok  ' : 'FAIL'} ${rung.padEnd(width)}  ${evidence}`,
+  );
+  const verdict = healthy ? 'Healthy: ready to train.' : 'Not healthy: mend this before you train.';
+  return [...ladder, '', ...(findings.length > 0 ? [formatFindings(findings), ''] : []), verdict].join('\n');
+}

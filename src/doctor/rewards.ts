@@ -1,0 +1,175 @@
+import { combineRewards, type RewardTable } from '../objective/combine.js';
+import { rewardShares } from '../objective/shares.js';
+import { evaluateReward } from '../rewards/ensemble.js';
+import type { RewardResult } from '../rewards/reward.js';
+import type { Rollout } from '../rollout/types.js';
+import { digits, type Finding, percent } from '../train/findings.js';
+import { membersMetrics } from '../train/metrics.js';
+import { correlations } from './correlations.js';
+import type { Patient, ScoredBatch } from './patient.js';
+import { type Outcome, outcome } from './report.js';
+
+/** Rewards tell samples of one prompt apart, do not fail, and no one of them decides alone. */
+export async function examineRewards<P, C>(
+  patient: Patient<P, C>,
+  drawMore: (batch: number) => Promise<Rollout<P, C>>,
+): Promise<Outcome> {
+  const { rollouts, scored, doctor } = patient;
+  for (const rollout of rollouts) scored.push(await scoreBatch(patient, rollout));
+  // Where chance could decide on which side of the limit the share of flat groups lies, look at more of them.
+  const most = (1 + EXTRA) * rollouts.length;
+  while (rollouts.length < most && isClose(flatGroupsOf(patient), doctor.limits.flatGroups)) {
+    const rollout = await drawMore(rollouts.length);
+    scored.push(await scoreBatch(patient, rollout));
+    rollouts.push(rollout);
+  }
+  const spread = examineSpread(patient);
+  const shares = sharesOf(patient);
+  const findings = [...spread.findings, ...examineResults(patient), ...examineShares(patient, shares)];
+  const told = Object.entries(shares).map(([name, share]) => `'${name}' ${percent(share)}`);
+  return outcome(
+    `${spread.flat} of ${spread.groups} groups without a spread${told.length > 1 ? `; shares of the advantage: ${told.join(', ')}` : ''}`,
+    findings,
+  );
+}
+
+/** What the rewards say about a batch, and the advantages that training would make of it. */
+async function scoreBatch<P, C>(patient: Patient<P, C>, rollout: Rollout<P, C>): Promise<ScoredBatch> {
+  patient.checkAbort();
+  const { reward, objective } = patient.settings;
+  const rewards = await evaluateReward(reward, rollout.samples);
+  const combined = combineRewards(rewards.table, {
+    ...objective.advantages,
+    weights: rewards.weights,
+    aggregation: rewards.aggregation,
+    abstention: rewards.abstention,
+    groupSize: rollout.groupSize,
+  });
+  return { rewards, combined };
+}
+
+/** How many times the batches that there are may be drawn in addition. */
+const EXTRA = 2;
+
+/** Whether a share is within a standard error of the limit. */
+function isClose({ flat, groups }: { flat: number; groups: number }, limit: number): boolean {
+  const share = flat / groups;
+  return Math.abs(share - limit) < Math.sqrt((limit * Math.max(0, 1 - limit)) / groups);
+}
+
+/** Below epsilon a spread hardly makes an advantage: it is what spreads are divided by. */
+function flatGroupsOf<P, C>({ scored, settings }: Patient<P, C>): { flat: number; groups: number } {
+  const spreads = scored.flatMap(({ combined }) => [...combined.groupStd]);
+  const { epsilon } = settings.objective.advantages;
+  return { flat: spreads.filter((spread) => spread <= epsilon).length, groups: spreads.length };
+}
+
+function examineSpread<P, C>(patient: Patient<P, C>) {
+  const { flat, groups } = flatGroupsOf(patient);
+  const { epsilon } = patient.settings.objective.advantages;
+  const { flatGroups } = patient.doctor.limits;
+  if (flat <= flatGroups * groups) return { flat, groups, findings: [] };
+  const finding: Finding = {
+    code: 'flat-groups',
+    severity: flat === groups ? 'error' : 'warning',
+    message:
+      flat === groups
+        ? 'The rewards tell no samples apart: nothing can be learned.'
+        : 'Most groups teach nothing: all of their samples got the same reward.',
+    evidence: `${flat} of ${groups} groups have no spread above epsilon ${epsilon} (allowed: ${percent(flatGroups)})`,
+    suggestion:
+      'Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless. Check that the reward looks at the sample at all.',
+  };
+  return { flat, groups, findings: [finding] };
+}
+
+function examineResults<P, C>({ scored, doctor }: Patient<P, C>): Finding[] {
+  const names = Object.keys(scored[0]?.rewards.results ?? {});
+  const all = Object.fromEntries(
+    names.map((name): [string, RewardResult[]] => [
+      name,
+      scored.flatMap(({ rewards }) => [...(rewards.results[name] ?? [])]),
+    ]),
+  );
+  const metrics = membersMetrics(names, { ...(scored[0] as ScoredBatch).rewards, results: all });
+  return Object.entries(metrics).flatMap(([reward, { failed, abstained, failureReason }]) => {
+    const total = all[reward]?.length ?? 0;
+    const findings: Finding[] = [];
+    if (failed > doctor.limits.failures * total) {
+      findings.push({
+        code: 'reward-failures',
+        severity: failed > total / 2 ? 'error' : 'warning',
+        message: `The reward '${reward}' often fails; the samples that it fails on are left out of training.`,
+        evidence: `${failed} of ${total} samples (allowed: ${percent(doctor.limits.failures)}); first reason: ${failureReason}`,
+        suggestion: 'Mend the cause, or wrap the reward so that it retries.',
+        reward,
+      });
+    }
+    if (abstained === total) {
+      findings.push({
+        code: 'reward-abstentions',
+        severity: 'warning',
+        message: `The reward '${reward}' has no opinion on any sample.`,
+        evidence: `it abstains on all ${total} samples`,
+        suggestion: 'Check what it expects of a prompt; drop it if it does not apply to these prompts.',
+        reward,
+      });
+    }
+    return findings;
+  });
+}
+
+/** All batches as one table. */
+function sharesOf<P, C>({ scored, settings, rollouts }: Patient<P, C>): Record<string, number> {
+  const { rewards } = scored[0] as ScoredBatch;
+  const values = Float64Array.from(scored.flatMap((batch) => [...batch.rewards.table.values]));
+  const table: RewardTable = {
+    names: rewards.table.names,
+    values,
+    rows: scored.reduce((sum, batch) => sum + batch.rewards.table.rows, 0),
+  };
+  return rewardShares({
+    table,
+    weights: rewards.weights,
+    groupSize: rollouts[0]?.groupSize ?? settings.groupSize,
+    aggregation: rewards.aggregation,
+    abstention: rewards.abstention,
+    scale: settings.objective.advantages.scale,
+  });
+}
+
+function examineShares<P, C>(
+  { scored, doctor, settings }: Patient<P, C>,
+  shares: Record<string, number>,
+): Finding[] {
+  const findings: Finding[] = [];
+  const { dominance } = doctor.limits;
+  const { rewards } = scored[0] as ScoredBatch;
+  for (const [reward, share] of Object.entries(shares)) {
+    if (Object.keys(shares).length < 2 || share <= dominance) continue;
+    findings.push({
+      code: 'dominating-reward',
+      severity: 'warning',
+      message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
+      evidence: `its share is ${percent(share)} at weight ${rewards.weights[rewards.table.names.indexOf(reward)]} (allowed: ${percent(dominance)})`,
+      suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
+      reward,
+    });
+  }
+  const tables = scored.map((batch) => batch.rewards.table);
+  for (const { a, b, correlation } of correlations(tables, settings.groupSize)) {
+    if (Math.abs(correlation) < 0.98) continue;
+    findings.push({
+      code: 'correlated-rewards',
+      severity: 'note',
+      message:
+        correlation > 0
+          ? `The rewards '${a}' and '${b}' say the same.`
+          : `The rewards '${a}' and '${b}' say the opposite of each other.`,
+      evidence: `correlation within groups: ${digits(correlation)}`,
+      suggestion:
+        correlation > 0 ? 'One of them may be enough.' : 'They cancel: keep one, or change the weights.',
+    });
+  }
+  return findings;
+}

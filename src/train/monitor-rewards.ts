@@ -1,0 +1,138 @@
+import { digits, percent } from './findings.js';
+import type { LevelMetrics, StepMetrics } from './metrics.js';
+import type { MonitorView } from './monitor.js';
+import { type Alarm, alarmState, mean, numberOf } from './monitor-state.js';
+import { linearTrend } from './trend.js';
+
+/** How sure the rise of the trained reward must be, in standard errors. */
+const RISE = 3;
+
+/** Flat groups, dominance, hacking, failures and abstentions. */
+export function rewardAlarms(view: MonitorView): Alarm[] {
+  return [flatGroups(view), ...dominance(view), ...hacking(view), ...silence(view)];
+}
+
+function flatGroups({ metrics, series, settings }: MonitorView): Alarm {
+  const { flatGroups: allowed, window } = settings;
+  series.push('flat', numberOf(metrics.advantages.zeroVarianceFraction));
+  const seen = series.recent('flat', window);
+  const share = mean(seen);
+  return {
+    state: seen.length < window ? 'between' : alarmState(share, allowed, 0.8 * allowed),
+    finding: {
+      code: 'flat-groups',
+      severity: 'warning',
+      message: 'Most groups teach nothing: all of their samples got the same reward.',
+      evidence: `${percent(share)} of the groups in the last ${seen.length} steps have no spread (allowed: ${percent(allowed)})`,
+      suggestion:
+        'Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless.',
+      step: metrics.step,
+    },
+  };
+}
+
+function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
+  const { shares = {} } = metrics.reward as StepMetrics['reward'] & {
+    readonly shares?: Readonly<Record<string, number>>;
+  };
+  const names = Object.keys(shares);
+  if (names.length < 2) return [];
+  const informative = metrics.advantages.std > 0;
+  return names.map((reward) => {
+    if (informative) series.push(`share/${reward}`, numberOf(shares[reward]));
+    const seen = series.recent(`share/${reward}`, settings.window);
+    const share = mean(seen);
+    return {
+      state:
+        seen.length < settings.window
+          ? 'between'
+          : alarmState(share, settings.dominance, settings.dominance - 0.05),
+      finding: {
+        code: 'dominating-reward',
+        severity: 'warning',
+        message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
+        evidence: `its share is ${percent(share)} over ${seen.length} steps (allowed: ${percent(settings.dominance)})`,
+        suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
+        reward,
+        step: metrics.step,
+      },
+    };
+  });
+}
+
+/** A held-out reward that falls while the trained one rises. */
+function hacking({ metrics, series, settings }: MonitorView): Alarm[] {
+  const { trendWindow, hacking: limit } = settings;
+  series.push('reward', numberOf(metrics.reward.mean));
+  const reward = linearTrend(series.window('reward', trendWindow));
+  return Object.entries(metrics.reward.monitors).map(([name, value]) => {
+    series.push(`monitor/${name}`, numberOf(value));
+    const watched = linearTrend(series.window(`monitor/${name}`, trendWindow));
+    const known = Math.min(watched.count, reward.count) >= trendWindow / 2;
+    // The fall decides; the rise keeps out what falls together.
+    const certainty = Math.min(-watched.t, (reward.t / RISE) * limit);
+    return {
+      state: known ? alarmState(certainty, limit, limit / 2) : 'between',
+      finding: {
+        code: 'reward-hacking',
+        severity: 'warning',
+        message: `The trained reward rises while '${name}', which is not trained, falls: the policy exploits the rewards.`,
+        evidence: `over ${watched.count} steps: reward ${signed(reward.change)} (t = ${digits(reward.t)}), '${name}' ${signed(watched.change)} (t = ${digits(watched.t)}; allowed: ${limit} while the reward rises by ${RISE})`,
+        suggestion:
+          'Look at the pictures. Stop at the step before it began, raise klWeight, or add what the monitor sees to the rewards and watch another one.',
+        reward: name,
+        step: metrics.step,
+      },
+    };
+  });
+}
+
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${digits(value)}`;
+
+function silence({ metrics, series, settings }: MonitorView): Alarm[] {
+  const samples = sampleCount(metrics);
+  const { window, failures, abstentions } = settings;
+  return Object.entries(metrics.reward.byMember).flatMap(([reward, { failed, abstained, failureReason }]) => {
+    series.push(`failed/${reward}`, samples > 0 ? failed / samples : Number.NaN);
+    series.push(`abstained/${reward}`, samples > 0 ? abstained / samples : Number.NaN);
+    const seen = series.recent(`failed/${reward}`, window);
+    const failedShare = mean(seen);
+    const abstainedShare = mean(series.recent(`abstained/${reward}`, window));
+    // One bad step is an accident, unless nothing at all was scored.
+    const known = seen.length >= Math.min(3, window) || failedShare >= 1;
+    const about = { reward, step: metrics.step };
+    return [
+      {
+        state: known ? alarmState(failedShare, failures, failures / 2) : 'between',
+        finding: {
+          code: 'reward-failures',
+          severity: failedShare > 0.5 ? 'error' : 'warning',
+          message: `The reward '${reward}' often fails; the samples that it fails on are left out of training.`,
+          evidence: `${percent(failedShare)} of the samples over ${seen.length} steps (allowed: ${percent(failures)})${failureReason ? `; last reason: ${failureReason}` : ''}`,
+          suggestion:
+            'Mend the cause, or wrap the reward so that it retries. Failing on certain samples only also biases what is learned.',
+          ...about,
+        },
+      },
+      {
+        state: known ? alarmState(abstainedShare, abstentions, 0.9 * abstentions) : 'between',
+        finding: {
+          code: 'reward-abstentions',
+          severity: 'warning',
+          message: `The reward '${reward}' has an opinion on almost nothing.`,
+          evidence: `it abstains on ${percent(abstainedShare)} of the samples over ${seen.length} steps (allowed: ${percent(abstentions)})`,
+          suggestion: 'Check what it expects of a prompt; drop it if it does not apply to these prompts.',
+          ...about,
+        },
+      },
+    ] satisfies Alarm[];
+  });
+}
+
+/** N: the rows of the level with the most (plans are shared, pictures are not). */
+function sampleCount({ levels }: StepMetrics): number {
+  const rows = (Object.values(levels) as LevelMetrics[]).map(({ tokens, meanLength }) =>
+    meanLength > 0 ? Math.round(tokens / meanLength) : 0,
+  );
+  return rows.reduce((most, count) => Math.max(most, count), 0);
+}
