@@ -24,6 +24,27 @@ describeOnBackends('gradients', () => {
     tf.dispose([gradients, clipped.gradients]);
   });
 
+  it('of many tensors have a norm too', async () => {
+    const gradients = Object.fromEntries(
+      Array.from({ length: 25 }, (_, i) => [`w${i}`, tf.tensor1d([i, 1])]),
+    );
+    const squares = Array.from({ length: 25 }, (_, i) => i * i + 1).reduce((a, b) => a + b);
+    expect(await globalNorm(gradients)).toBeCloseTo(Math.sqrt(squares), 4);
+    tf.dispose(gradients);
+  });
+
+  it('of a loss that depends on no variable are refused in words', () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const constant = tf.tensor1d([3]);
+    expect(() => lossGradients(() => tf.sum(constant), { w })).toThrow(
+      expect.objectContaining({
+        code: 'value',
+        message: expect.stringMatching(/none of the variables.*policy.variables/),
+      }),
+    );
+    tf.dispose([w, constant]);
+  });
+
   it('are named after the policy, and absent where the loss does not reach', async () => {
     const w = tf.variable(tf.tensor1d([1, 2]));
     const unused = tf.variable(tf.tensor1d([1]));

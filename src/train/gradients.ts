@@ -17,9 +17,10 @@ export interface LossGradients {
  * The gradients of a loss under the policy's own variable names (TensorFlow.js reports its global ones).
  * @param loss called once, inside a tidy; depends on at least one of the variables
  * @param variables whose gradients to take
+ * @throws BicotError `value` if the loss depends on none of them
  */
 export function lossGradients(loss: () => tf.Scalar, variables: NamedVariables): LossGradients {
-  const { value, grads } = tf.variableGrads(loss, Object.values(variables));
+  const { value, grads } = connected(() => tf.variableGrads(loss, Object.values(variables)));
   const gradients: Record<string, tf.Tensor> = {};
   for (const [name, variable] of Object.entries(variables)) {
     const gradient = grads[variable.name];
@@ -28,11 +29,28 @@ export function lossGradients(loss: () => tf.Scalar, variables: NamedVariables):
   return { loss: value, gradients };
 }
 
+/** Says in the library's words what TensorFlow.js says of a loss without variables. */
+function connected<T>(differentiate: () => T): T {
+  try {
+    return differentiate();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('Cannot find a connection'))) throw error;
+    throw new BicotError(
+      'value',
+      'lossGradients: the loss depends on none of the variables, so that nothing can be trained. List in policy.variables what logits() computes with, and compute with the variables themselves, not with copies of their values.',
+      { cause: error },
+    );
+  }
+}
+
 /** √(Σ g²) over all gradients; 0 if there are none. One number is downloaded. */
 export async function globalNorm(gradients: Gradients): Promise<number> {
   const tensors = Object.values(gradients);
   if (tensors.length === 0) return 0;
-  const norm = tf.tidy(() => tf.sqrt(tf.addN(tensors.map((g) => tf.sum(tf.square(g))))));
+  // Not addN: on WebGPU it gives garbage, and no error, for more tensors than a shader may read, which is 7.
+  const norm = tf.tidy(() =>
+    tf.sqrt(tensors.map((g) => tf.sum(tf.square(g))).reduce((sum, square) => tf.add(sum, square))),
+  );
   const values = await norm.data();
   norm.dispose();
   return values[0] as number;

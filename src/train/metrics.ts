@@ -68,6 +68,8 @@ export interface StepMetrics {
   /** From 0. */
   readonly step: number;
   readonly reward: {
+    /** N: samples that were rolled out. */
+    readonly samples: number;
     /** Of the weighted total, over the samples that have one. NaN if none has. */
     readonly mean: number;
     /** Over the whole batch. */

@@ -1,5 +1,4 @@
 import { digits, percent } from './findings.js';
-import type { LevelMetrics, StepMetrics } from './metrics.js';
 import type { MonitorView } from './monitor.js';
 import { type Alarm, alarmState, mean, numberOf } from './monitor-state.js';
 import { linearTrend } from './trend.js';
@@ -32,9 +31,8 @@ function flatGroups({ metrics, series, settings }: MonitorView): Alarm {
 }
 
 function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
-  const { shares = {} } = metrics.reward as StepMetrics['reward'] & {
-    readonly shares?: Readonly<Record<string, number>>;
-  };
+  // Logs of earlier versions have none.
+  const { shares = {} } = metrics.reward;
   const names = Object.keys(shares);
   if (names.length < 2) return [];
   const informative = metrics.advantages.std > 0;
@@ -90,7 +88,7 @@ function hacking({ metrics, series, settings }: MonitorView): Alarm[] {
 const signed = (value: number): string => `${value > 0 ? '+' : ''}${digits(value)}`;
 
 function silence({ metrics, series, settings }: MonitorView): Alarm[] {
-  const samples = sampleCount(metrics);
+  const { samples } = metrics.reward;
   const { window, failures, abstentions } = settings;
   return Object.entries(metrics.reward.byMember).flatMap(([reward, { failed, abstained, failureReason }]) => {
     series.push(`failed/${reward}`, samples > 0 ? failed / samples : Number.NaN);
@@ -127,12 +125,4 @@ function silence({ metrics, series, settings }: MonitorView): Alarm[] {
       },
     ] satisfies Alarm[];
   });
-}
-
-/** N: the rows of the level with the most (plans are shared, pictures are not). */
-function sampleCount({ levels }: StepMetrics): number {
-  const rows = (Object.values(levels) as LevelMetrics[]).map(({ tokens, meanLength }) =>
-    meanLength > 0 ? Math.round(tokens / meanLength) : 0,
-  );
-  return rows.reduce((most, count) => Math.max(most, count), 0);
 }

@@ -46,6 +46,7 @@ function stream(seed: number, change: (step: number) => Changes = () => ({}), st
     return {
       step,
       reward: {
+        samples: 32,
         mean: 0.3 + 0.4 * progress + 0.05 * n(6),
         std: 0.2,
         byMember: {

@@ -95,6 +95,7 @@ export async function trainStep<P, C>(
   const metrics: StepMetrics = {
     step,
     reward: {
+      samples: rollout.samples.length,
       mean: total.mean,
       std: total.std,
       byMember: membersMetrics(rewards.table.names, rewards),
