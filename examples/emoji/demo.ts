@@ -12,7 +12,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { adamW, evaluate, type PromptRow, train, warmupLinear } from 'bicot';
+import { adamW, evaluate, formatFindings, type PromptRow, train, warmupLinear } from 'bicot';
 import {
   appendJsonLine,
   type BackendName,
@@ -90,7 +90,7 @@ const optimizer = adamW({ beta2: 0.99 });
 const trainStart = performance.now();
 /** Per token, mean of both levels, one entry a step. */
 const kl: number[] = [];
-for await (const { metrics } of train({
+for await (const { metrics, findings } of train({
   policy: model,
   rollout: emojiRollout(model, settings.trainSampling),
   reward: trained,
@@ -111,6 +111,7 @@ for await (const { metrics } of train({
   seed,
   onProgress: ({ step, phase }) => line.update(`step ${step + 1}/${settings.steps}  ${phase} …`),
 })) {
+  if (findings.length > 0) line.print(formatFindings(findings));
   await appendJsonLine(join(flags.out, 'metrics.jsonl'), metrics);
   const { semantic, token } = metrics.levels;
   kl.push(((semantic?.kl ?? 0) + (token?.kl ?? 0)) / 2);

@@ -1,5 +1,6 @@
 import { BicotError } from '../errors.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
+import { assertKnownOptions } from '../options.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import type { RewardFunction } from '../rewards/reward.js';
@@ -72,6 +73,13 @@ export interface TrainOptions<P, C> {
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
+const OPTIONS: readonly string[] = [
+  ...(['policy', 'rollout', 'reward', 'prompts', 'steps', 'objective', 'learningRate'] as const),
+  ...(['groupSize', 'promptsPerStep', 'optimizer', 'reference', 'maxGradNorm', 'microBatch'] as const),
+  ...(['updatesPerRollout', 'ratioTolerance', 'coefficients', 'seed', 'startStep', 'signal'] as const),
+  ...(['monitor', 'onFinding', 'onProgress'] as const),
+] satisfies (keyof TrainOptions<unknown, unknown>)[];
+
 /** Options that may stay absent. */
 type Absent = 'optimizer' | 'reference' | 'signal' | 'onFinding' | 'onProgress';
 
@@ -87,6 +95,7 @@ export interface TrainSettings<P, C>
  * @throws BicotError `empty-prompts`, `group-size` or `value`
  */
 export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<P, C> {
+  assertKnownOptions('train', options, OPTIONS);
   const { learningRate } = options;
   const settings = {
     ...options,

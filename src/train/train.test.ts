@@ -9,6 +9,7 @@ import { rewardEnsemble } from '../rewards/ensemble.js';
 import { abstain, failure, type RewardFunction, score } from '../rewards/reward.js';
 import { biLevelRollout } from '../rollout/bi-level.js';
 import type { RolloutFunction } from '../rollout/request.js';
+import { type Finding, formatFindings } from './findings.js';
 import type { StepMetrics } from './metrics.js';
 import { adamW } from './optimizer.js';
 import type { TrainOptions } from './options.js';
@@ -168,6 +169,30 @@ describe('train', () => {
       1e-3,
     );
     expect(await advantages('normalize-then-sum')).not.toBeAllclose(summed as Float32Array, 0.1);
+  });
+
+  it('raises findings while it runs, to whoever asks', async () => {
+    const reward: RewardFunction<number> = async (samples) => samples.map(() => score(1));
+    const told: Finding[] = [];
+    const found: Finding[] = [];
+    const options = setup({ reward, steps: 12, onFinding: (finding) => told.push(finding) });
+    for await (const { findings } of train(options)) found.push(...findings);
+    expect(found.map(({ code }) => code)).toEqual(['flat-groups']);
+    expect(told).toEqual(found);
+    expect(formatFindings(told)).toMatch(/WARNING flat-groups .*\n {2}measured: 100 % .*\n {2}to do: /);
+    told.length = 0;
+    for await (const { findings } of train({ ...options, monitor: false })) expect(findings).toEqual([]);
+    expect(told).toEqual([]);
+    expect(() => train({ ...options, monitor: { window: -1 } })).toThrow(
+      /window is -1; expected a number above 0/,
+    );
+  });
+
+  it('refuses options that it does not have', () => {
+    const misspelt = { ...setup(), learningrate: 0.1 } as Options;
+    expect(() => train(misspelt)).toThrow(
+      /train: there is no option 'learningrate'; the options are 'policy'/,
+    );
   });
 
   it('several updates with one rollout: the ratio starts at 1 and then moves', async () => {
