@@ -1,5 +1,16 @@
 /** bicot: reinforcement learning for autoregressive image generators, as composable functions on TensorFlow.js tensors. */
 
+// Conformance: does a model or a reward of one's own keep the contract?
+export type { ConformanceReport, Finding, FindingLevel } from './conformance/finding.js';
+export { formatReport } from './conformance/format-report.js';
+export { checkPolicy, type PolicyCheck, type PolicyReport } from './conformance/policy/check-policy.js';
+export type { CheckPolicyOptions } from './conformance/policy/subject.js';
+export {
+  type CheckRewardOptions,
+  checkReward,
+  type RewardCheck,
+  type RewardReport,
+} from './conformance/reward/check-reward.js';
 // Prompt data
 export { type PromptRow, parsePromptRows, readPromptRow } from './data/prompts.js';
 // Errors
@@ -98,7 +109,6 @@ export {
 } from './objective/weights.js';
 export type { ZeroVariance } from './objective/zero-variance.js';
 // Policy: the contract and what is derived from it
-export { type CheckPolicyOptions, checkPolicy, type PolicyCheck, type PolicyReport } from './policy/check.js';
 export type {
   GuidanceLogProbs,
   GuidanceOptions,

@@ -92,7 +92,7 @@ describe('the sources', async () => {
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],
-      ['rollout'],
+      ['rollout', 'conformance'],
       ['train'],
       ['index', 'node'],
     ];

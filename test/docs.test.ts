@@ -115,6 +115,49 @@ describe('code in the documents', () => {
   });
 });
 
+describe('docs/objectives.md', () => {
+  const own = blocks.filter(({ page }) => page === 'docs/objectives.md');
+  it('has code that prints what the comments beside it say', async () => {
+    expect(own.length).toBeGreaterThanOrEqual(3);
+    let printed = 0;
+    for (const { module, text } of own) {
+      const expected = [...text.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(
+        (found) => found[1] as string,
+      );
+      const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+      await run(module);
+      const lines = log.mock.calls.map(([value]) => value as unknown);
+      log.mockRestore();
+      expect(lines).toHaveLength(expected.length);
+      lines.forEach((value, i) => {
+        const wanted = expected[i] as string;
+        if (typeof value === 'number') expect(value).toBeCloseTo(Number(wanted), 4);
+        else expect(String(value)).toBe(wanted);
+        printed++;
+      });
+    }
+    expect(printed).toBeGreaterThanOrEqual(2);
+  });
+
+  it('names every preset', () => {
+    const [, table = ''] = read('docs/objectives.md').split('## Presets');
+    for (const name of [
+      't2iR1',
+      'balanced',
+      'grpo',
+      'bnpo',
+      'drGrpo',
+      'dapo',
+      'cispo',
+      'sapo',
+      'gspo',
+    ] as const) {
+      expect(table).toContain(`| \`${name}\` |`);
+      expect(bicot.presetObjective(name).name).toBe(name);
+    }
+  });
+});
+
 describe('the README', () => {
   it('names primitives that are exported', () => {
     const [sentence = ''] = read('README.md').match(/^`train` is a thin loop[^.]*\./m) ?? [];

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { grpo, t2iR1 } from '../src/objective/presets.js';
+import { dppo } from '../examples/objectives/dppo.js';
+import { gmpo } from '../examples/objectives/gmpo.js';
+import { luspo } from '../examples/objectives/luspo.js';
+import { vespo } from '../examples/objectives/vespo.js';
+import type { Objective } from '../src/objective/objective.js';
+import { balanced, bnpo, cispo, dapo, drGrpo, grpo, gspo, sapo, t2iR1 } from '../src/objective/presets.js';
 import type { Policy } from '../src/policy/policy.js';
 import { type RewardFunction, score } from '../src/rewards/reward.js';
 import { biLevelRollout } from '../src/rollout/bi-level.js';
@@ -50,6 +55,29 @@ describe('the identity task: emit the token that is shown', () => {
     });
     for await (const _ of run);
     expect(await measure()).toBeGreaterThanOrEqual(0.95);
+    policy.dispose();
+  });
+});
+
+describe('every objective learns the identity task, with two updates for each rollout', () => {
+  const objectives: [string, Objective][] = [
+    ...[t2iR1, balanced, grpo, bnpo, drGrpo, dapo, cispo, sapo, gspo, gmpo, vespo, dppo, luspo].map(
+      (preset): [string, Objective] => [preset.name, preset()],
+    ),
+    ['gspo, token by token', gspo({ ratio: 'sequence-token' })],
+    ['grpo, leave-one-out', grpo({ klWeight: 0, baseline: 'leave-one-out', scale: 'none' })],
+  ];
+  it.each(objectives)('%s', async (_, objective) => {
+    const policy = identityPolicy({ vocabulary: 6, seed: 1 });
+    const rollout = oneLevel(policy);
+    const task = { rollout, reward: echo('token'), prompts: tokens(6) };
+    const run = train({
+      ...task,
+      ...{ policy, objective, steps: 40, learningRate: 0.05, seed: 1, updatesPerRollout: 2 },
+    });
+    for await (const { metrics } of run) expect(metrics.levels.token?.maxRatioDeviation).toBeLessThan(1e-4);
+    const { total } = await evaluate({ ...task, samplesPerPrompt: 50, seed: 99 });
+    expect(total.mean).toBeGreaterThanOrEqual(0.9);
     policy.dispose();
   });
 });

@@ -22,7 +22,13 @@ import {
 import { describe, expect, it } from 'vitest';
 import { divergenceBounded } from '../examples/objectives/dppo.js';
 import { luspo } from '../examples/objectives/luspo.js';
-import { checkReferenceFile, type ReferenceFile, type ReferenceInputs } from './reference/cases.js';
+import {
+  type CheckedCase,
+  checkReferenceFile,
+  type ReferenceCase,
+  type ReferenceFile,
+  type ReferenceInputs,
+} from './reference/cases.js';
 import { describeOnBackends } from './support/backends.js';
 
 const json = <T>(name: string): T =>
@@ -45,7 +51,7 @@ describeOnBackends("the objectives equal TRL's", () => {
       expect(tf.memory().numTensors).toBe(before);
       const left = results.filter((result) => 'skipped' in result);
       for (const result of left) expect(result.name).toMatch(skipped);
-      const checked = results.filter((result) => !('skipped' in result));
+      const checked = results.filter((result): result is CheckedCase => !('skipped' in result));
       expect(checked).toHaveLength(cases);
       for (const { name: what, loss, gradient = 0 } of checked) {
         expect(loss, `${what}: loss`).toBeLessThanOrEqual(TOLERANCE);
@@ -57,13 +63,13 @@ describeOnBackends("the objectives equal TRL's", () => {
   it('and a wrong value is found', async () => {
     const file = json<ReferenceFile>('grpo-losses.json');
     const { grpo } = file.trl as NonNullable<ReferenceFile['trl']>;
-    const wrong = structuredClone(grpo) as { loss: number; grad: number[][] };
+    const wrong = structuredClone(grpo) as unknown as { loss: number; grad: number[][] };
     wrong.loss *= 1 + 1e-4;
     (wrong.grad[1] as number[])[0] = ((wrong.grad[1] as number[])[0] as number) + 1e-5;
     const [result] = await checkReferenceFile({
       inputs: file.inputs,
-      trl: { wrong: wrong as typeof grpo },
-    } as never);
+      trl: { wrong: wrong as unknown as ReferenceCase },
+    });
     expect(result).toMatchObject({ name: 'wrong' });
     expect((result as { loss: number }).loss).toBeGreaterThan(TOLERANCE);
     expect((result as { gradient: number }).gradient).toBeGreaterThan(TOLERANCE);

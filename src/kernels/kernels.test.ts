@@ -8,6 +8,7 @@ import { linear } from './linear.js';
 import { rmsNorm } from './rms-norm.js';
 import { rotaryTables, rotate } from './rotary.js';
 import { swiglu } from './swiglu.js';
+import { tokenEntropy } from './token-entropy.js';
 import { tokenLogProbs } from './token-log-probs.js';
 
 const random = (name: string, shape: number[]): tf.Tensor =>
@@ -93,6 +94,23 @@ describeOnBackends('kernels match their textbook composition in value and gradie
       (z) => tf.sum(tf.mul(tf.logSoftmax(z), tf.oneHot(targets, 4)), -1),
       [tf.tensor2d([30, 0, 1, 2, 40, 0, -40, 1, 0.1, 0.2, 0.3, 0.4], [3, 4])],
     );
+  });
+});
+
+describeOnBackends('tokenEntropy', () => {
+  it('matches its textbook composition, also for sure and for dropped tokens', () =>
+    matches(
+      (z) => tokenEntropy(z as tf.Tensor2D),
+      (z) => tf.neg(tf.sum(tf.mul(tf.softmax(z), tf.logSoftmax(z)), -1)),
+      [tf.tensor2d([30, 0, 1, 2, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0.4, -1e9, 1, 2, -1e9], [4, 4])],
+    ));
+
+  it('is log V for even odds, 0 for a sure token, and leaks nothing', async () => {
+    const logits = tf.tensor2d([5, 5, 5, 5, 100, 0, 0, 0], [2, 4]);
+    expect(await tokenEntropy(logits).data()).toBeAllclose([Math.log(4), 0]);
+    await expectNoLeak(() => {
+      tf.dispose(tf.valueAndGrad((z) => tf.sum(tokenEntropy(z as tf.Tensor2D)))(logits) as never);
+    });
   });
 });
 

@@ -17,6 +17,8 @@ describeOnBackends('crossEntropy', () => {
     const logProbs = tf.zeros([2, 3]) as tf.Tensor2D;
     const constant = weights();
     await expectNoLeak(() => crossEntropy(logProbs, constant).dispose());
-    expect(() => crossEntropy(logProbs, tf.zeros([2, 1]) as tf.Tensor2D)).toThrow(/crossEntropy: weights/);
+    expect(() => crossEntropy(logProbs, tf.zeros([2, 1]) as tf.Tensor2D)).toThrow(
+      /aggregate: weights has shape/,
+    );
   });
 });

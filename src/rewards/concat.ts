@@ -5,39 +5,36 @@ import type { EnsembleResult } from './ensemble.js';
  * What an ensemble said about several batches, as if they had been one. Seconds add up.
  * @param parts results of the same ensemble; not empty
  */
-export function concatEnsembleResults(parts: readonly EnsembleResult[]): EnsembleResult {
-  const [first, ...rest] = parts as readonly [EnsembleResult, ...EnsembleResult[]];
-  return rest.reduce(
-    (all, part): EnsembleResult => ({
-      ...all,
-      table: concatTables(all.table, part.table),
-      total: concatNumbers(all.total, part.total),
-      monitors: concatTables(all.monitors, part.monitors),
-      results: Object.fromEntries(
-        Object.entries(all.results).map(([name, results]) => [
-          name,
-          [...results, ...(part.results[name] ?? [])],
-        ]),
-      ),
-      failures: [
-        ...all.failures,
-        ...part.failures.map((failed) => ({ ...failed, sample: failed.sample + all.table.rows })),
-      ],
-      seconds: Object.fromEntries(
-        Object.entries(all.seconds).map(([name, seconds]) => [name, seconds + (part.seconds[name] ?? 0)]),
-      ),
-    }),
-    first,
-  );
+export function concatEnsembleResults(parts: readonly [EnsembleResult, ...EnsembleResult[]]): EnsembleResult {
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  let before = 0;
+  const failures = parts.flatMap((part) => {
+    const offset = before;
+    before += part.table.rows;
+    return part.failures.map((failed) => ({ ...failed, sample: failed.sample + offset }));
+  });
+  const byMember = <T>(join: (name: string) => T): Record<string, T> =>
+    Object.fromEntries(Object.keys(first.results).map((name) => [name, join(name)]));
+  return {
+    ...first,
+    table: concatTables(parts.map(({ table }) => table)),
+    total: concatNumbers(parts.map(({ total }) => total)),
+    monitors: concatTables(parts.map(({ monitors }) => monitors)),
+    results: byMember((name) => parts.flatMap(({ results }) => results[name] ?? [])),
+    failures,
+    seconds: byMember((name) => parts.reduce((sum, { seconds }) => sum + (seconds[name] ?? 0), 0)),
+  };
 }
 
-function concatTables(a: RewardTable, b: RewardTable): RewardTable {
-  return { names: a.names, values: concatNumbers(a.values, b.values), rows: a.rows + b.rows };
+function concatTables(tables: readonly RewardTable[]): RewardTable {
+  return {
+    names: tables[0]?.names ?? [],
+    values: concatNumbers(tables.map(({ values }) => values)),
+    rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+  };
 }
 
-function concatNumbers(a: Float64Array, b: Float64Array): Float64Array {
-  const joined = new Float64Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
+function concatNumbers(parts: readonly Float64Array[]): Float64Array {
+  return Float64Array.from(parts.flatMap((part) => [...part]));
 }

@@ -31,8 +31,9 @@ export async function collect<P, C>(
   const rounds = resampleRounds(objective.advantages.zeroVariance);
   const first = promptBatch(prompts, promptsPerStep, seed, step);
   const promptIds = [...first.promptIds];
-  const parts = [await sample(settings, step, first, enter)];
-  let informative = countInformative(settings, parts[0]?.rewards as EnsembleResult);
+  type Part = Awaited<ReturnType<typeof sample<P, C>>>;
+  const parts: [Part, ...Part[]] = [await sample(settings, step, first, enter)];
+  let informative = countInformative(settings, parts[0].rewards);
   for (let round = 0; round < rounds && informative < promptsPerStep; round++) {
     const missing = promptsPerStep - informative;
     const others = otherPrompts(prompts, missing, promptIds, seed, step);
@@ -41,7 +42,8 @@ export async function collect<P, C>(
     parts.push(part);
     informative += countInformative(settings, part.rewards);
   }
-  const rewards = concatEnsembleResults(parts.map((part) => part.rewards));
+  const [{ rewards: firstRewards }, ...later] = parts;
+  const rewards = concatEnsembleResults([firstRewards, ...later.map((part) => part.rewards)]);
   return {
     rollout: concatRollouts(parts.map(({ rollout }) => rollout)),
     rewards,

@@ -228,9 +228,11 @@ describe('updatePolicy', () => {
       const objective = grpo({ klWeight: 0, surrogate: unclipped() });
       const levels = levelBatches(policy as Policy<unknown>, makeRollout(policy), ADVANTAGES, objective);
       const optimizer = recorder();
-      // exp(200) is beyond float32.
-      const far = levels.map((batch) => ({ ...batch, oldLogProbs: batch.oldLogProbs?.map((x) => x - 200) }));
-      await expect(update(policy, far, { optimizer })).rejects.toMatchObject({ code: 'non-finite' });
+      const broken = levels.map((batch) => ({
+        ...batch,
+        advantages: batch.advantages.map(() => Number.NaN),
+      }));
+      await expect(update(policy, broken, { optimizer })).rejects.toMatchObject({ code: 'non-finite' });
       const abort = new AbortController();
       const onProgress = () => abort.abort();
       await expect(update(policy, levels, { optimizer, signal: abort.signal, onProgress })).rejects.toThrow(

@@ -67,15 +67,17 @@ export interface ReferenceFile {
   readonly verl_kl?: Readonly<Record<string, Matrix>>;
 }
 
+/** A case that was compared: the largest errors over the largest magnitude. */
+export interface CheckedCase {
+  readonly name: string;
+  /** The magnitude is the larger of the loss's and the gradient's. */
+  readonly loss: number;
+  /** Absent where values alone are compared. */
+  readonly gradient?: number;
+}
+
 /** What became of one case. */
-export type CaseResult = { readonly name: string } & (
-  | { readonly skipped: string }
-  /**
-   * Largest errors over the largest magnitude, for a loss that of the case's loss and gradient; `gradient` is absent
-   * where values alone are compared.
-   */
-  | { readonly loss: number; readonly gradient?: number }
-);
+export type CaseResult = CheckedCase | { readonly name: string; readonly skipped: string };
 
 /** A case that bicot does not have, and why. */
 class Unsupported extends Error {}

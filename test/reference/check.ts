@@ -63,7 +63,7 @@ for (const result of results) {
   const fine = loss <= TOLERANCE && (gradient === undefined || gradient <= TOLERANCE);
   if (!fine) wrong++;
   const errors = `${number(loss).padStart(8)}  ${number(gradient).padStart(8)}`;
-  console.log(`${fine ? 'ok' : 'WRONG'}`.padEnd(7) + `${name.padEnd(width)}  ${errors}`);
+  console.log(`${(fine ? 'ok' : 'WRONG').padEnd(7)}${name.padEnd(width)}  ${errors}`);
 }
 const checked = results.length - skipped;
 console.log(`\n${checked - wrong} of ${checked} cases agree, ${skipped} skipped`);
