@@ -32,7 +32,10 @@ export function lossGradients(loss: () => tf.Scalar, variables: NamedVariables):
 export async function globalNorm(gradients: Gradients): Promise<number> {
   const tensors = Object.values(gradients);
   if (tensors.length === 0) return 0;
-  const norm = tf.tidy(() => tf.sqrt(tf.addN(tensors.map((g) => tf.sum(tf.square(g))))));
+  // Not addN: on WebGPU it gives garbage, and no error, for more tensors than a shader may read, which is 7.
+  const norm = tf.tidy(() =>
+    tf.sqrt(tensors.map((g) => tf.sum(tf.square(g))).reduce((sum, square) => tf.add(sum, square))),
+  );
   const values = await norm.data();
   norm.dispose();
   return values[0] as number;
