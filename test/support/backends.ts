@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect } from 'vitest';
 
-/** The backends that every machine has. */
-export const BACKENDS = ['cpu', 'wasm'] as const;
+/** Those that every machine has, or those that BICOT_TEST_BACKENDS names, such as `webgpu`; see test/packages/webgpu. */
+export const BACKENDS: readonly string[] = process.env.BICOT_TEST_BACKENDS?.split(',') ?? ['cpu', 'wasm'];
+
+/** For tests that run once. */
+export const DEFAULT_BACKEND = BACKENDS.at(-1) as string;
 
 /** Runs a suite once per backend. */
 export function describeOnBackends(name: string, suite: (backend: string) => void): void {

@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect } from 'vitest';
+import { DEFAULT_BACKEND } from './backends.js';
 
 // TensorFlow.js advertises its native backend once per test file; the output reads better without.
 const { warn } = console;
@@ -44,6 +45,6 @@ declare module 'vitest' {
 }
 
 beforeAll(async () => {
-  await tf.setBackend('wasm');
+  await tf.setBackend(DEFAULT_BACKEND);
   await tf.ready();
 });

@@ -1,0 +1,4 @@
+import { afterEach } from 'vitest';
+import { assertNothingRefused } from './setup.mjs';
+
+afterEach(assertNothingRefused);
