@@ -100,7 +100,11 @@ function wholeBatch(policy: Policy, rollout: Rollout, beta: number, reference: F
         return tf.sum(tf.sub(tf.mul(kl, beta), gain));
       });
     });
-    return tf.div(tf.addN(parts), tokens) as tf.Scalar;
+    // Not addN: WebGPU can not add so many at once.
+    return tf.div(
+      parts.reduce((a, b) => tf.add(a, b)),
+      tokens,
+    ) as tf.Scalar;
   }, Object.values(policy.variables));
 }
 
