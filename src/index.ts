@@ -273,7 +273,8 @@ export {
   type StepMetrics,
   type StepSeconds,
 } from './train/metrics.js';
-export { type MonitorOptions, trainingMonitor } from './train/monitor.js';
+export { trainingMonitor } from './train/monitor/monitor.js';
+export type { MonitorOptions } from './train/monitor/options.js';
 export { type AdamWOptions, adamW, type Optimizer } from './train/optimizer.js';
 export { type TrainOptions, type TrainProgress, type TrainSettings, trainSettings } from './train/options.js';
 export {

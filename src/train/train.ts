@@ -1,7 +1,7 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { freezeReference } from '../policy/reference.js';
-import { trainingMonitor } from './monitor.js';
+import { trainingMonitor } from './monitor/monitor.js';
 import { adamW } from './optimizer.js';
 import { type TrainOptions, type TrainSettings, trainSettings } from './options.js';
 import { type TrainStep, trainStep } from './step.js';

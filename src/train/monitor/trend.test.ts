@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normalValues, uniformStream } from '../tensor/noise.js';
+import { normalValues, uniformStream } from '../../tensor/noise.js';
 import { linearTrend } from './trend.js';
 
 describe('linearTrend', () => {

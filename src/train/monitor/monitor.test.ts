@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { twoLevelRun } from '../../test/support/doctor-runs.js';
-import { normalValues, uniformStream } from '../tensor/noise.js';
-import { type Finding, formatFindings } from './findings.js';
-import type { LevelMetrics, StepMetrics } from './metrics.js';
-import { type MonitorOptions, trainingMonitor } from './monitor.js';
-import { train } from './train.js';
+import { twoLevelRun } from '../../../test/support/doctor-runs.js';
+import { normalValues, uniformStream } from '../../tensor/noise.js';
+import { type Finding, formatFindings } from '../findings.js';
+import type { LevelMetrics, StepMetrics } from '../metrics.js';
+import { train } from '../train.js';
+import { trainingMonitor } from './monitor.js';
+import type { MonitorOptions } from './options.js';
 
 const STEPS = 120;
 const FAULT = 60;

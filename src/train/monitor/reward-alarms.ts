@@ -1,6 +1,6 @@
-import { digits, percent } from './findings.js';
-import type { MonitorView } from './monitor.js';
-import { type Alarm, alarmState, mean, numberOf } from './monitor-state.js';
+import { digits, percent } from '../findings.js';
+import type { MonitorView } from './options.js';
+import { type Alarm, alarmState, mean, numberOf } from './state.js';
 import { linearTrend } from './trend.js';
 
 /** How sure the rise of the trained reward must be, in standard errors. */

@@ -1,7 +1,7 @@
-import { digits, type Finding } from './findings.js';
-import type { LevelMetrics } from './metrics.js';
-import type { MonitorView } from './monitor.js';
-import { type Alarm, type AlarmState, alarmState, mean, median, numberOf } from './monitor-state.js';
+import { digits, type Finding } from '../findings.js';
+import type { LevelMetrics } from '../metrics.js';
+import type { MonitorView } from './options.js';
+import { type Alarm, type AlarmState, alarmState, mean, median, numberOf } from './state.js';
 
 /** What newer records say about a level; older lines of a log lack it. */
 type WatchedLevel = LevelMetrics & {

@@ -1,4 +1,4 @@
-import type { Finding } from './findings.js';
+import type { Finding } from '../findings.js';
 
 /** Whether a condition holds now. `between` keeps what was before. */
 export type AlarmState = 'raised' | 'between' | 'clear';
