@@ -31,7 +31,10 @@ function fileWith(cases: Record<string, Partial<ReferenceCase>>, more: Partial<R
     ]),
   );
   const path = join(folder, `${Object.keys(cases).join('-')}.json`);
-  writeFileSync(path, JSON.stringify({ ...file, verl_kl: undefined, advantages: undefined, trl, ...more }));
+  writeFileSync(
+    path,
+    JSON.stringify({ ...file, verl: undefined, verl_kl: undefined, advantages: undefined, trl, ...more }),
+  );
   return path;
 }
 

@@ -149,10 +149,21 @@ export function gspo(options: ObjectiveOptions = {}): Objective {
   return build('gspo', { ratio: 'sequence', surrogate }, options);
 }
 
-const PRESETS = { t2iR1, balanced, grpo, bnpo, drGrpo, dapo, cispo, sapo, gspo } as const;
-
 /** Names of the presets, for configuration files and command lines. */
-export type PresetName = keyof typeof PRESETS;
+export type PresetName =
+  | 't2iR1'
+  | 'balanced'
+  | 'grpo'
+  | 'bnpo'
+  | 'drGrpo'
+  | 'dapo'
+  | 'cispo'
+  | 'sapo'
+  | 'gspo';
+
+const PRESETS: Readonly<Record<PresetName, (options?: ObjectiveOptions) => Objective>> = {
+  ...{ t2iR1, balanced, grpo, bnpo, drGrpo, dapo, cispo, sapo, gspo },
+};
 
 /**
  * A preset by its name, e.g. from a command line.
