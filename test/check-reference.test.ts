@@ -55,6 +55,42 @@ describe('npm run check:reference', () => {
     expect(status).toBe(0);
   });
 
+  it("leaves LUSPO with TRL's padding slip out, and finds a wrong one", () => {
+    // By hand: N = 2, T = 2, the second row one token long; ratio 1 and reference 0.1 above (0.5 in the
+    // padding), so kl = e^0.1 − 1.1.
+    const rows = (value: number) => [
+      [value, value],
+      [value, value],
+    ];
+    const inputs = {
+      ...{ logp: rows(-1), old: rows(-1), adv: [1, -2] },
+      ref: [
+        [-0.9, -0.9],
+        [-0.9, -0.5],
+      ],
+      mask: [
+        [1, 1],
+        [1, 0],
+      ],
+    };
+    const kl = Math.exp(0.1) - 1.1;
+    const padded = Math.exp(0.5) - 1.5;
+    const slip = ((-1 + 0.5 * kl) * 2 * 2 + (2 + 0.5 * kl) + (2 + 0.5 * padded)) / 4;
+    const right = ((-1 + 0.5 * kl) * 2 + (2 + 0.5 * kl) * 1) / 2;
+    const pull = 0.5 * (1 - Math.exp(0.1));
+    // At ratio 1 every token of a row has −A of the surrogate, by the row's length, and its own of the penalty.
+    const grad = [
+      [(-1 + pull) / 2, (-1 + pull) / 2],
+      [(2 + pull) / 2, 0],
+    ];
+    const luspo = { loss_type: 'luspo', options: { beta: 0.5, lvl: 'sequence' }, grad };
+    const path = fileWith({ slip: { ...luspo, loss: slip }, right: { ...luspo, loss: right } }, { inputs });
+    const { status, stdout } = check(path);
+    expect(stdout).toMatch(/^skip +slip +TRL up to f2cd577 averages padding/m);
+    expect(stdout).toMatch(/^ok +right/m);
+    expect(status).toBe(0);
+  });
+
   it('exits with 1 if a loss or a gradient is off by more than 1e-5', () => {
     const { status, stdout } = check(fileWith({ wrong: { loss: 0.1902 }, right: {} }));
     expect(stdout).toMatch(/^WRONG +wrong/m);

@@ -12,6 +12,7 @@ import {
   tokenWeights,
   topEntropyMask,
 } from 'bicot';
+import { isPaddingSlip } from './luspo-slip.js';
 import {
   accepted,
   type Matrix,
@@ -103,6 +104,9 @@ async function lossErrors(
   expected: ReferenceCase,
 ): Promise<{ loss: number; gradient: number }> {
   const objective = accepted(() => objectiveOf(expected));
+  if (isPaddingSlip(inputs, expected)) {
+    throw new Unsupported('TRL up to f2cd577 averages padding into LUSPO with a KL penalty; bicot does not');
+  }
   const input = lossInput(inputs, expected);
   const { entropy = tf.zerosLike(input.logProbs) } = input;
   const { value, grads } = tf.valueAndGrads((logProbs, entropies) =>

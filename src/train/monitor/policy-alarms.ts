@@ -3,12 +3,6 @@ import type { LevelMetrics } from '../metrics.js';
 import type { MonitorView } from './options.js';
 import { type Alarm, type AlarmState, alarmState, mean, median, numberOf } from './state.js';
 
-/** What newer records say about a level; older lines of a log lack it. */
-type WatchedLevel = LevelMetrics & {
-  readonly gradNorm?: number;
-  readonly klWeight?: number;
-};
-
 /** Steps that make a history to compare with. */
 const HISTORY = 10;
 /** Steps that are the present. */
@@ -24,7 +18,7 @@ const SMALL_ENTROPY = 0.05;
 
 /** Ratio, KL, gradients, entropy, and numbers that are none. */
 export function policyAlarms(view: MonitorView): Alarm[] {
-  const levels = Object.entries(view.metrics.levels) as [string, WatchedLevel][];
+  const levels = Object.entries(view.metrics.levels);
   return [
     nonFinite(view, levels),
     ...gradient(view, levels),
@@ -36,7 +30,7 @@ export function policyAlarms(view: MonitorView): Alarm[] {
   ];
 }
 
-function nonFinite({ metrics }: MonitorView, levels: readonly [string, WatchedLevel][]): Alarm {
+function nonFinite({ metrics }: MonitorView, levels: readonly [string, LevelMetrics][]): Alarm {
   const values: [string, number][] = [
     ['loss', metrics.loss],
     ['gradNorm', metrics.gradNorm],
@@ -60,7 +54,7 @@ function nonFinite({ metrics }: MonitorView, levels: readonly [string, WatchedLe
   };
 }
 
-function gradient({ metrics, series, settings }: MonitorView, levels: readonly [string, WatchedLevel][]) {
+function gradient({ metrics, series, settings }: MonitorView, levels: readonly [string, LevelMetrics][]) {
   const norm = numberOf(metrics.gradNorm);
   const trained = levels.filter(([, level]) => level.trained);
   const informative = metrics.advantages.std > 0 && trained.length > 0;
@@ -100,7 +94,7 @@ function gradient({ metrics, series, settings }: MonitorView, levels: readonly [
 /** A trained level whose gradient is nothing next to another's. */
 function frozen(
   { metrics, series, settings }: MonitorView,
-  trained: readonly [string, WatchedLevel][],
+  trained: readonly [string, LevelMetrics][],
 ): Alarm[] {
   const norms = trained.map(([name, { gradNorm }]) => [name, numberOf(gradNorm)] as const);
   const largest = norms.reduce((most, [, norm]) => Math.max(most, norm), 0);
@@ -126,7 +120,7 @@ function frozen(
   });
 }
 
-function ratio({ metrics, settings }: MonitorView, level: string, own: WatchedLevel): Alarm[] {
+function ratio({ metrics, settings }: MonitorView, level: string, own: LevelMetrics): Alarm[] {
   const { ratioTolerance, meanRatioTolerance } = settings;
   const deviation = numberOf(own.maxRatioDeviation);
   const drift = Math.abs(numberOf(own.meanRatio) - 1);
@@ -154,7 +148,7 @@ function ratio({ metrics, settings }: MonitorView, level: string, own: WatchedLe
 }
 
 /** The estimate of one step has a heavy tail (one rare token is enough), so several steps must agree. */
-function kl({ metrics, series, settings }: MonitorView, level: string, own: WatchedLevel): Alarm {
+function kl({ metrics, series, settings }: MonitorView, level: string, own: LevelMetrics): Alarm {
   const value = numberOf(own.kl);
   series.push(`kl/${level}`, value);
   const history = series.recent(`kl/${level}`, 3 * HISTORY + RECENT);
@@ -166,7 +160,8 @@ function kl({ metrics, series, settings }: MonitorView, level: string, own: Watc
   const limit = before.length < HISTORY ? maxKl : Math.min(maxKl, Math.max(SMALL_KL, klGrowth * usual));
   const enormous = value > ENORMOUS * maxKl;
   const state = history.length < RECENT ? 'between' : alarmState(now, limit, limit / 2);
-  const weight = own.klWeight === undefined ? '' : `; β = ${own.klWeight}`;
+  // Logs of earlier versions have none.
+  const weight = Number.isFinite(own.klWeight) ? `; β = ${own.klWeight}` : '';
   return {
     state: enormous ? 'raised' : state,
     finding: {
@@ -182,7 +177,7 @@ function kl({ metrics, series, settings }: MonitorView, level: string, own: Watc
   };
 }
 
-function entropy({ metrics, series, settings }: MonitorView, level: string, own: WatchedLevel): Alarm {
+function entropy({ metrics, series, settings }: MonitorView, level: string, own: LevelMetrics): Alarm {
   const { minEntropy, window } = settings;
   series.push(`entropy/${level}`, numberOf(own.entropy));
   const start = series.start(`entropy/${level}`, Math.min(FIRST, window));
@@ -197,7 +192,7 @@ function entropy({ metrics, series, settings }: MonitorView, level: string, own:
       message: `The samples of level '${level}' have lost their variety.`,
       evidence: `entropy ${digits(mean(recent))} nats per token, ${digits(start)} in the first steps (allowed: at least ${minEntropy} of that)`,
       suggestion:
-        'Look at the samples. Groups that are all alike teach nothing: lower the learning rate, raise klWeight or the sampling temperature, or stop here if the rewards are as high as they should be.',
+        'Look at the samples. Groups that are all alike teach nothing: lower the learning rate, raise klWeight or the sampling temperature, pay for entropy (entropyWeight: adaptiveEntropy({ target })), or stop here if the rewards are as high as they should be.',
       level,
       step: metrics.step,
     },
