@@ -216,6 +216,7 @@ export {
   sampleCompletions,
 } from './sampling/sampler.js';
 // Tensors: shapes, masks, seeded noise
+export { clamp } from './tensor/clamp.js';
 export { assertGradientsRegistered, stopGradient, untaped } from './tensor/gradients.js';
 export { maskedFill, maskedMean, maskedSum } from './tensor/masked.js';
 export {

@@ -6,6 +6,9 @@ import { BicotError } from './errors.js';
  * @throws BicotError `value`, naming the option and those that exist
  */
 export function assertKnownOptions(what: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new BicotError('value', `${what}: options are ${JSON.stringify(options)}, but must be an object.`);
+  }
   const unknown = Object.keys(options).filter((key) => !known.includes(key));
   if (unknown.length === 0) return;
   const names = (keys: readonly string[]): string => keys.map((key) => `'${key}'`).join(', ');

@@ -1,6 +1,14 @@
 /** A surrogate of one's own: GMPO, in a few lines. */
 import * as tf from '@tensorflow/tfjs';
-import { type ClipRange, grpo, type Objective, type ObjectiveOptions, rowMeans, type Surrogate } from 'bicot';
+import {
+  type ClipRange,
+  clamp,
+  grpo,
+  type Objective,
+  type ObjectiveOptions,
+  rowMeans,
+  type Surrogate,
+} from 'bicot';
 
 /**
  * Geometric-mean policy optimisation (arXiv 2507.20673): the geometric mean of the tokens' ratios, each clipped in
@@ -15,7 +23,7 @@ export function geometricMean({ low, high }: ClipRange = { low: 0.4, high: 0.4 }
     settings: { low, high },
     ownRatio: true,
     loss: ({ logRatio, advantages, mask }) => {
-      const clipped = tf.clipByValue(logRatio, -low, high); // [N, T]
+      const clipped = clamp(logRatio, -low, high); // [N, T]
       const good = tf.greater(advantages, tf.zerosLike(mask)); // [N, T]
       const careful = tf.where(good, tf.minimum(logRatio, clipped), tf.maximum(logRatio, clipped));
       return tf.neg(tf.mul(tf.exp(rowMeans(careful, mask)), advantages)); // [N, 1]

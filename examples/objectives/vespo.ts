@@ -1,6 +1,6 @@
 /** A surrogate of one's own: VESPO, with a weight for a whole sequence. */
 import * as tf from '@tensorflow/tfjs';
-import { bnpo, type Objective, type ObjectiveOptions, type Surrogate } from 'bicot';
+import { bnpo, clamp, type Objective, type ObjectiveOptions, type Surrogate } from 'bicot';
 
 /** The shape of VESPO's weight for samples of advantage ≥ 0 and below. */
 export interface GammaOptions {
@@ -30,7 +30,7 @@ export function gammaWeighted(options: GammaOptions = {}): Surrogate {
           tf.where(good, tf.fill(advantages.shape, a), tf.fill(advantages.shape, b)); // [N, 1]
         const k = choose(positive.k, negative.k);
         const lambda = choose(Math.max(positive.lambda, 1e-4), Math.max(negative.lambda, 1e-4));
-        const logWeight = tf.clipByValue(tf.sum(tf.mul(x as tf.Tensor, mask), 1, true), LOWEST, 20); // [N, 1]
+        const logWeight = clamp(tf.sum(tf.mul(x as tf.Tensor, mask), 1, true), LOWEST, 20); // [N, 1]
         // log φ = λ + k·log w − λ·w
         const logPhi = tf.add(lambda, tf.sub(tf.mul(k, logWeight), tf.mul(lambda, tf.exp(logWeight))));
         return { value: tf.exp(logPhi), gradFunc: () => [tf.zerosLike(logRatio)] };

@@ -181,10 +181,23 @@ describeOnBackends('the doctor finds', () => {
   });
 
   describe('a KL weight that is too large', () => {
-    it.each([0.5, 5, 500])('β = %d', async (klWeight) => {
+    it.each([1, 5, 500])('β = %d, told by the rise that is left', async (klWeight) => {
       const run = { ...oneLevelRun(), objective: grpo({ klWeight }) };
       const finding = await expectOnly('kl-weight-too-large', run, {});
-      expect(finding.suggestion).toMatch(/they would balance at 0\.\d/);
+      expect(finding.evidence).toMatch(/20 steps .* without the penalty and by .* with it/);
+      expect(finding.suggestion).toContain(`Lower klWeight: it is ${klWeight}.`);
+    });
+
+    it.each([10, 50, 500])('β = %d, told by its gradient where steps are small', async (klWeight) => {
+      const run = { ...oneLevelRun(), objective: grpo({ klWeight }), learningRate: 0.005 };
+      const finding = await expectOnly('kl-weight-too-large', run, {});
+      expect(finding.suggestion).toMatch(/they would balance at about \d/);
+    });
+
+    it.each([0.1, 0.03, 0.005])('and a usual one is not, at learning rate %d', async (learningRate) => {
+      const run = { ...oneLevelRun(), objective: grpo({ klWeight: 0.04 }), learningRate };
+      const { findings } = await doctor(run);
+      expect(findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
     });
   });
 

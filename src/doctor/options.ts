@@ -24,6 +24,8 @@ export interface DoctorLimits {
   readonly rise: number;
   /** The most that the gradient of the KL penalty may be, in multiples of the reward's. Default 1. */
   readonly klBalance: number;
+  /** The least of the probe's rise that must be left with the penalty. Default 0.5. */
+  readonly klRise: number;
 }
 
 /** The short training on one prompt. */
@@ -83,6 +85,7 @@ const LIMITS: DoctorLimits = {
   frozen: 0.01,
   rise: 3.5,
   klBalance: 1,
+  klRise: 0.5,
 };
 
 /** The shortest probe that a trend can be told from. */

@@ -1,9 +1,9 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective } from '../objective/objective.js';
 import type { Reference } from '../policy/reference.js';
-import type { LevelRollout } from '../rollout/types.js';
 import { digits, type Finding } from '../train/findings.js';
-import { largestGap, meanGap } from './compare.js';
+import { largestGap } from './compare.js';
+import { meanKl } from './kl.js';
 import { beyondNoise, type Patient, scorableLevels, scoreLevel, scoreReference } from './patient.js';
 import { notRun, type Outcome, outcome } from './report.js';
 
@@ -36,15 +36,6 @@ export async function examineReference<P, C>(
     }
   }
   return outcome(`KL per token between policy and reference at the start: ${told.join(', ')} nats`, findings);
-}
-
-/** k3 over valid tokens; both are 0 on padding. */
-function meanKl<C>(level: LevelRollout<C>, policy: Float32Array, reference: Float32Array): number {
-  const k3 = policy.map((value, i) => {
-    const delta = (reference[i] as number) - value;
-    return Math.expm1(delta) - delta;
-  });
-  return meanGap(level, k3, new Float32Array(k3.length));
 }
 
 function stale<P, C>({ settings, doctor }: Patient<P, C>, level: string, gap: number, kl: number): Finding {

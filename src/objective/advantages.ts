@@ -69,7 +69,7 @@ export function checkScale(what: string, scale: AdvantageScale): void {
  * @throws BicotError `value`
  */
 export function checkEpsilon(what: string, epsilon: number): void {
-  if (!(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
+  if (!(typeof epsilon === 'number' && epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
     throw new BicotError(
       'value',
       `${what}: epsilon is ${epsilon}, but must be finite and not negative; ${DEFAULT_EPSILON} is usual.`,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { assertShape } from '../tensor/shape.js';
+import { assertFloat, assertShape } from '../tensor/shape.js';
 import { zeroWhereUnweighted } from './unweighted.js';
 
 /**
@@ -13,5 +13,6 @@ import { zeroWhereUnweighted } from './unweighted.js';
 export function aggregate(losses: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar {
   assertShape('aggregate: losses', losses, [null, null], '[N, T]');
   assertShape('aggregate: weights', weights, losses.shape, '[N, T]');
+  assertFloat('aggregate', { losses, weights });
   return tf.tidy(() => tf.sum(tf.mul(weights, zeroWhereUnweighted(losses, weights))) as tf.Scalar);
 }

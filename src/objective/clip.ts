@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import { assertKnownOptions } from '../options.js';
-import { assertLength } from '../tensor/shape.js';
+import { clamp } from '../tensor/clamp.js';
+import { assertFloat, assertLength, assertShape } from '../tensor/shape.js';
 
 /**
  * How far the policy may move from the one that sampled before a token stops pulling: the ratio is clipped to
@@ -27,7 +28,8 @@ export interface ClipRange {
 export function checkClipRange(what: string, clip: ClipRange): void {
   assertKnownOptions(`${what}: clip`, clip, ['low', 'high', 'delta']);
   const { low, high, delta = 1 } = clip;
-  if (!(low >= 0 && low <= 1 && high >= 0 && delta > 0)) {
+  const numbers = [low, high, delta].every(Number.isFinite);
+  if (!(numbers && low >= 0 && low <= 1 && high >= 0 && delta > 0)) {
     throw new BicotError(
       'value',
       `${what}: clip is ${JSON.stringify(clip)}, but needs 0 ≤ low ≤ 1, high ≥ 0 and delta > 0; the usual one is { low: 0.2, high: 0.2 }.`,
@@ -48,11 +50,13 @@ export function checkClipRange(what: string, clip: ClipRange): void {
  */
 export function clip(ratio: tf.Tensor2D, advantages: tf.Tensor, range: ClipRange): tf.Tensor2D {
   checkClipRange('clip', range);
+  assertShape('clip: ratio', ratio, [null, null], '[N, T]');
+  assertFloat('clip', { ratio, advantages });
   assertLength('clip: advantages', { length: advantages.size }, ratio.shape[0], 'N');
   return tf.tidy(() => {
     const column = tf.reshape(advantages, [-1, 1]); // [N, 1]
     const capped = range.delta === undefined ? ratio : tf.minimum(ratio, range.delta);
-    const clipped = tf.clipByValue(ratio, 1 - range.low, 1 + range.high);
+    const clipped = clamp(ratio, 1 - range.low, 1 + range.high);
     // At a tie (any r inside the range) tf.minimum gives the whole gradient to its first argument. The unclipped term
     // comes first, so that no backend's idea of the gradient at the ends of the range matters.
     return tf.minimum(tf.mul(capped, column), tf.mul(clipped, column)) as tf.Tensor2D;

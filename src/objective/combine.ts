@@ -190,6 +190,7 @@ export function combineRewards(table: RewardTable, options: CombineOptions): Com
   checkEpsilon('combineRewards', epsilon);
   checkBaseline('combineRewards', baseline);
   checkAdvantageClip('combineRewards', clip);
+  checkCombination(options);
   const checked = check('combineRewards', table, options);
   const total = totalOf(checked, groupSize, abstention);
   if ((options.aggregation ?? 'sum-then-normalize') === 'sum-then-normalize') {
@@ -204,6 +205,24 @@ export function combineRewards(table: RewardTable, options: CombineOptions): Com
     Number.isNaN(sum) ? 0 : standardScore(sum - batch.mean, batch.std + epsilon),
   );
   return { total, advantages: clipAdvantages(advantages, clip), ...spreads };
+}
+
+function checkCombination({
+  aggregation = 'sum-then-normalize',
+  abstention = 'neutral',
+}: CombineOptions): void {
+  if (!['sum-then-normalize', 'normalize-then-sum'].includes(aggregation)) {
+    throw new BicotError(
+      'value',
+      `combineRewards: aggregation is ${JSON.stringify(aggregation)}; use 'sum-then-normalize' or 'normalize-then-sum' (GDPO).`,
+    );
+  }
+  if (!['neutral', 'zero'].includes(abstention)) {
+    throw new BicotError(
+      'value',
+      `combineRewards: abstention is ${JSON.stringify(abstention)}; use 'neutral' or 'zero' (TRL).`,
+    );
+  }
 }
 
 /** GDPO has a scale and a baseline of its own; others would do nothing. */

@@ -34,7 +34,7 @@ export function topEntropyMask(
   assertLength('topEntropyMask: mask', mask, entropy.length, 'N · T');
   const valid: number[] = [];
   for (let i = 0; i < entropy.length; i++) {
-    if (mask[i] === 0) continue;
+    if (!mask[i]) continue;
     const value = Math.fround(entropy[i] as number);
     if (!Number.isFinite(value)) {
       throw new BicotError(
@@ -45,7 +45,7 @@ export function topEntropyMask(
     valid.push(value);
   }
   const least = quantile(valid, 1 - share);
-  return Float32Array.from(entropy, (value, i) => (mask[i] !== 0 && Math.fround(value) >= least ? 1 : 0));
+  return Float32Array.from(entropy, (value, i) => (mask[i] && value >= least ? 1 : 0));
 }
 
 /** With linear interpolation, as `torch.quantile`. NaN for no values. */

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import { assertKnownOptions, assertNumber, NOT_NEGATIVE, POSITIVE } from '../options.js';
+import { clamp } from '../tensor/clamp.js';
 import { untaped } from '../tensor/gradients.js';
-import { assertShape } from '../tensor/shape.js';
+import { assertLength, assertShape } from '../tensor/shape.js';
 import { clampedDifference, MAX_LOG_RATIO, rowMeans } from './ratio.js';
 
 /**
@@ -70,12 +71,9 @@ export function importanceWeights(
     const logWeights =
       level === 'token'
         ? differences
-        : tf.mul(
-            tf.clipByValue(tf.sum(differences, 1, true), -MAX_LOG_RATIO, MAX_LOG_RATIO),
-            tf.onesLike(mask),
-          );
+        : tf.mul(clamp(tf.sum(differences, 1, true), -MAX_LOG_RATIO, MAX_LOG_RATIO), tf.onesLike(mask));
     const weights = tf.exp(logWeights); // [N, T]
-    if (mode === 'truncate') return tf.clipByValue(weights, min, max) as tf.Tensor2D;
+    if (mode === 'truncate') return clamp(weights, min, max) as tf.Tensor2D;
     const inside = tf.logicalAnd(tf.greaterEqual(weights, min), tf.lessEqual(weights, max));
     return tf.where(inside, weights, tf.zerosLike(weights)) as tf.Tensor2D;
   });
@@ -93,7 +91,7 @@ export function importanceWeights(
  * @param behaviourLogProbs `[N, T]`: of the distribution that was sampled from
  * @param mask `[N, T]`: 1 where a token is valid
  * @returns `[N, 1]`, 1 or 0; the caller disposes it
- * @throws BicotError `shape`
+ * @throws BicotError `shape`; `value` for a threshold that is no number, or below 0
  */
 export function offPolicyMask(
   advantages: tf.Tensor,
@@ -105,6 +103,8 @@ export function offPolicyMask(
   assertShape('offPolicyMask: logProbs', logProbs, [null, null], '[N, T]');
   assertShape('offPolicyMask: behaviourLogProbs', behaviourLogProbs, logProbs.shape, '[N, T]');
   assertShape('offPolicyMask: mask', mask, logProbs.shape, '[N, T]');
+  assertLength('offPolicyMask: advantages', { length: advantages.size }, logProbs.shape[0], 'N');
+  assertNumber('offPolicyMask', 'threshold', threshold, NOT_NEGATIVE);
   return untaped(() => {
     const moved = rowMeans(clampedDifference(behaviourLogProbs, logProbs), mask); // [N, 1]
     const good = tf.greaterEqual(tf.reshape(advantages, [-1, 1]), 0);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import { stopGradient, untaped } from '../tensor/gradients.js';
-import { assertShape } from '../tensor/shape.js';
+import { assertFloat, assertShape } from '../tensor/shape.js';
 import { clampedDifference } from './ratio.js';
 
 /** An estimator of KL(policy ‖ reference) from sampled tokens; see `kl`. */
@@ -42,6 +42,7 @@ export function checkKlKind(what: string, kind: KlKind): void {
 export function kl<T extends tf.Tensor>(kind: KlKind, logProbs: T, referenceLogProbs: T): T {
   checkKlKind('kl: kind', kind);
   assertShape('kl: referenceLogProbs', referenceLogProbs, logProbs.shape, 'the shape of logProbs');
+  assertFloat('kl', { logProbs, referenceLogProbs });
   return tf.tidy(() => {
     const delta = clampedDifference(referenceLogProbs, logProbs);
     if (!kind.endsWith('+')) return estimate(kind, delta) as T;

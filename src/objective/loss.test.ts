@@ -205,5 +205,12 @@ describeOnBackends('levelLoss', () => {
     expect(codeOf({ entropyWeights: wrong })).toBe('shape');
     expect(() => levelLoss(input, { clip: CLIP } as LossObjective)).toThrow(/no option 'clip'.*'surrogate'/);
     expect(() => grpoLoss([])).toThrow(/no levels/);
+    const whole = tf.cast(input.logProbs, 'int32') as tf.Tensor2D;
+    expect(() => levelLoss({ ...input, logProbs: whole }, {})).toThrow(
+      /logProbs has dtype int32, but float32/,
+    );
+    expect(() => levelLoss({ ...input, weights: undefined as never }, {})).toThrow(
+      /weights is undefined, but a tensor/,
+    );
   });
 });

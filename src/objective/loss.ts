@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import { assertKnownOptions, assertNumber, NOT_NEGATIVE } from '../options.js';
 import { stopGradient } from '../tensor/gradients.js';
-import { assertShape } from '../tensor/shape.js';
+import { assertFloat, assertShape } from '../tensor/shape.js';
 import { aggregate } from './aggregate.js';
 import {
   checkImportance,
@@ -173,6 +173,7 @@ export function grpoLoss(levels: readonly LossLevel[]): tf.Scalar {
  */
 export function checkLossObjective(what: string, objective: LossObjective): void {
   const { ratio = 'token', surrogate, klWeight = 0, klEstimator = 'k3', entropyWeight = 0 } = objective;
+  const { klImportance = false, importance } = objective;
   checkRatioLevel(what, ratio);
   if (surrogate !== undefined) checkSurrogate(what, surrogate);
   if (surrogate?.ownRatio && ratio !== 'token') {
@@ -184,8 +185,14 @@ export function checkLossObjective(what: string, objective: LossObjective): void
   assertNumber(what, 'klWeight', klWeight, NOT_NEGATIVE);
   checkKlKind(`${what}: klEstimator`, klEstimator);
   assertNumber(what, 'entropyWeight', entropyWeight, NOT_NEGATIVE);
-  if (objective.importance) checkImportance(what, objective.importance);
-  if (typeof objective.offPolicyThreshold === 'number') {
+  if (importance !== null && importance !== undefined) checkImportance(what, importance);
+  if (typeof klImportance !== 'boolean') {
+    throw new BicotError(
+      'value',
+      `${what}: klImportance is ${String(klImportance)}, but must be true or false.`,
+    );
+  }
+  if (objective.offPolicyThreshold !== null && objective.offPolicyThreshold !== undefined) {
     assertNumber(what, 'offPolicyThreshold', objective.offPolicyThreshold, NOT_NEGATIVE);
   }
 }
@@ -233,4 +240,5 @@ function checkInput(input: LevelLossInput): void {
     const tensor = input[name];
     if (tensor) assertShape(`levelLoss: ${name}`, tensor, logProbs.shape, '[N, T]');
   }
+  assertFloat('levelLoss', { ...input });
 }

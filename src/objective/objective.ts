@@ -94,6 +94,8 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
   const own = objective.levels && Object.hasOwn(objective.levels, name) ? objective.levels[name] : undefined;
   // A setting that is present but undefined must not hide the common one.
   const settings = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
+  if (own !== undefined)
+    assertKnownOptions(`objective '${objective.name}', level '${name}'`, own, LEVEL_SETTINGS);
   const level: LevelObjective = { ...objective.level, ...Object.fromEntries(settings) };
   const what = `objective '${objective.name}', level '${name}'`;
   checkAdvantages(what, objective.advantages);
@@ -104,6 +106,7 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
   checkCoefficient(what, 'entropyWeight', level.entropyWeight);
   checkEntropyShare(what, level.topEntropyShare);
   checkLossObjective(what, lossObjective(level));
+  checkFlag(what, 'joint', objective.joint);
   if (objective.joint && level.normalizer !== 'token-mean') {
     throw new BicotError(
       'value',
@@ -134,6 +137,11 @@ export function lossObjective(
   return { ratio, surrogate, klEstimator, klImportance, importance, offPolicyThreshold, ...coefficients };
 }
 
+function checkFlag(what: string, name: string, value: unknown): void {
+  if (typeof value === 'boolean') return;
+  throw new BicotError('value', `${what}: ${name} is ${String(value)}, but must be true or false.`);
+}
+
 function checkAdvantages(what: string, advantages: AdvantageObjective): void {
   assertKnownOptions(`${what}: advantages`, advantages, [
     'scale',
@@ -148,6 +156,7 @@ function checkAdvantages(what: string, advantages: AdvantageObjective): void {
   checkBaseline(what, advantages.baseline);
   checkAdvantageClip(what, advantages.clip);
   checkZeroVariance(what, advantages.zeroVariance);
+  checkFlag(what, 'zeroVarianceKl', advantages.zeroVarianceKl);
   if (!advantages.zeroVarianceKl && advantages.zeroVariance !== 'keep') {
     throw new BicotError(
       'value',

@@ -24,6 +24,7 @@ const WRONG: Required<Record<keyof ObjectiveOptions, readonly [value: unknown, m
     [-1, /weight is -1, but must be finite and not negative/],
     [Number.NaN, /weight is NaN/],
     [Number.POSITIVE_INFINITY, /weight is Infinity/],
+    ['1', /weight is 1/],
   ],
   normalizer: [
     ['mean', /normalizer is "mean"; use 'token-mean', 'sequence-mean'/],
@@ -43,7 +44,7 @@ const WRONG: Required<Record<keyof ObjectiveOptions, readonly [value: unknown, m
     [{ initial: -1, next: () => 0 }, /klWeight.initial is -1/],
   ],
   klEstimator: [['k4', /klEstimator is "k4"; use 'k3'/]],
-  klImportance: [],
+  klImportance: [['yes', /klImportance is yes, but must be true or false/]],
   entropyWeight: [[-1, /entropyWeight is -1/]],
   topEntropyShare: [
     [0, /topEntropyShare is 0, but must be above 0 and at most 1/],
@@ -56,7 +57,10 @@ const WRONG: Required<Record<keyof ObjectiveOptions, readonly [value: unknown, m
     [{ level: 'token', mode: 'mask', max: 2, min: 3 }, /importance.min is 3, above/],
     [{ level: 'token', mode: 'mask', max: 2, cap: 3 }, /no option 'cap'/],
   ],
-  offPolicyThreshold: [[-1, /offPolicyThreshold is -1/]],
+  offPolicyThreshold: [
+    [-1, /offPolicyThreshold is -1/],
+    ['0.1', /offPolicyThreshold is 0.1, but must be finite and not negative/],
+  ],
   scale: [['std', /scale is "std"; use 'group', 'batch' or 'none'/]],
   epsilon: [
     [-1e-4, /epsilon is -0.0001/],
@@ -70,9 +74,13 @@ const WRONG: Required<Record<keyof ObjectiveOptions, readonly [value: unknown, m
     [{ resample: 1.5 }, /zeroVariance is/],
     [null, /zeroVariance is null/],
   ],
-  zeroVarianceKl: [],
+  zeroVarianceKl: [['no', /zeroVarianceKl is no, but must be true or false/]],
   joint: [[true, /joint is one token mean .* normalizer must be 'token-mean'/]],
-  levels: [[{ token: { clip: 0.2 } }, /level 'token': there is no option 'clip'/]],
+  levels: [
+    [{ token: { clip: 0.2 } }, /level 'token': there is no option 'clip'/],
+    [{ token: 3 }, /level 'token': options are 3, but must be an object/],
+    [[], /levels: options are \[\], but must be an object/],
+  ],
 };
 
 /** Pairs that cannot go together, or of which one would do nothing. */
@@ -150,7 +158,17 @@ describe('options of an objective', () => {
     ] as const) {
       expect(make).toThrow(message);
     }
+    expect(() => grpo(3 as never)).toThrow(/options are 3, but must be an object/);
+    expect(() => groupAdvantages(['a', 'b'] as never, { groupSize: 2 })).toThrow(
+      /a at position 0 is no number/,
+    );
     const table = { names: ['a'], values: Float64Array.of(1, 2), rows: 2 };
+    for (const [wrong, message] of [
+      [{ aggregation: 'sum' }, /aggregation is "sum"; use 'sum-then-normalize'/],
+      [{ abstention: 'mean' }, /abstention is "mean"; use 'neutral' or 'zero'/],
+    ] as const) {
+      expect(() => combineRewards(table, { groupSize: 2, ...wrong } as never)).toThrow(message);
+    }
     const options = { groupSize: 2, aggregation: 'normalize-then-sum', baseline: 'leave-one-out' } as const;
     expect(() => combineRewards(table, options)).toThrow(/baseline 'leave-one-out' would do nothing/);
   });

@@ -170,7 +170,7 @@ const PRESETS: Readonly<Record<PresetName, (options?: ObjectiveOptions) => Objec
  * @throws BicotError `value` for an unknown name, or if an option makes no sense or would do nothing
  */
 export function presetObjective(name: PresetName, options: ObjectiveOptions = {}): Objective {
-  if (Object.hasOwn(PRESETS, name)) return PRESETS[name](options);
+  if (typeof name === 'string' && Object.hasOwn(PRESETS, name)) return PRESETS[name](options);
   throw new BicotError(
     'value',
     `presetObjective: there is no preset '${name}'; the presets are ${Object.keys(PRESETS).join(', ')}.`,
@@ -185,6 +185,7 @@ function build(name: string, preset: ObjectiveOptions, options: ObjectiveOptions
   const { scale, epsilon, baseline, advantageClip, zeroVariance, zeroVarianceKl, joint, levels, ...rest } =
     all;
   const { name: givenName, ...level } = rest;
+  if (levels !== undefined) assertKnownOptions(`${name}: levels`, levels, Object.keys(levels));
   const objective: Objective = {
     name: givenName ?? name,
     advantages: { scale, epsilon, baseline, clip: advantageClip, zeroVariance, zeroVarianceKl },

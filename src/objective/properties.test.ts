@@ -14,6 +14,7 @@ import { type LevelLossInput, levelLoss } from './loss.js';
 import { lossObjective, type Objective } from './objective.js';
 import * as presets from './presets.js';
 import { clipped } from './surrogates/clipped.js';
+import { softGate } from './surrogates/soft-gate.js';
 import { tokenWeights } from './weights.js';
 
 const { balanced, bnpo, cispo, dapo, drGrpo, grpo, gspo, sapo, t2iR1 } = presets;
@@ -140,6 +141,61 @@ describeOnBackends('every objective', () => {
       }
     });
   }
+
+  it('shows NaN: it never becomes a number, on any backend', async () => {
+    const objectives = [...OBJECTIVES, grpo({ klWeight: 0.1 })];
+    for (const objective of objectives) {
+      const clean: LevelLossInput = {
+        logProbs: tf.tensor2d([[-1, -2]]),
+        oldLogProbs: tf.tensor2d([[-1.1, -2]]),
+        referenceLogProbs: tf.tensor2d([[-1, -2.2]]),
+        advantages: tf.tensor1d([1]),
+        weights: tf.tensor2d([[0.5, 0.5]]),
+      };
+      expect((await lossAndGradient(clean, objective)).loss).not.toBeNaN();
+      for (const name of ['logProbs', 'oldLogProbs'] as const) {
+        const broken = { ...clean, [name]: tf.tensor2d([[Number.NaN, -2]]) };
+        expect((await lossAndGradient(broken, objective)).loss, `${objective.name}, ${name}`).toBeNaN();
+      }
+    }
+    const reference = await kl('k3', tf.tensor1d([-1]), tf.tensor1d([Number.NaN])).data();
+    expect(reference[0]).toBeNaN();
+  });
+
+  it('SAPO keeps the digits of its gradient where its gate is closed', async () => {
+    for (const positive of [1, 4]) {
+      for (const move of [0, 1, 2, 2.5, 3, -3]) {
+        const ratio = Math.exp(move);
+        const { gradient } = await lossAndGradient(
+          {
+            logProbs: tf.tensor2d([[-1]]),
+            oldLogProbs: tf.tensor2d([[-1 - move]]),
+            advantages: tf.tensor1d([1]),
+            weights: tf.tensor2d([[1]]),
+          },
+          sapo({ surrogate: softGate({ positive }) }),
+        );
+        // d/dlp of −σ(τ(r − 1))·4/τ = −4·σ(x)·σ(−x)·r
+        const x = positive * (ratio - 1);
+        const exact = (-4 * ratio) / ((1 + Math.exp(-x)) * (1 + Math.exp(x)));
+        if (Math.abs(exact) < 1e-30) continue;
+        expect((gradient[0] as number) / exact, `τ = ${positive}, r = ${ratio}`).toBeCloseTo(1, 4);
+      }
+    }
+  });
+
+  it('a clip range of 0 still lets the gradient through at ratio 1', async () => {
+    const { gradient } = await lossAndGradient(
+      {
+        logProbs: tf.tensor2d([[-1]]),
+        oldLogProbs: tf.tensor2d([[-1]]),
+        advantages: tf.tensor1d([-1]),
+        weights: tf.tensor2d([[1]]),
+      },
+      bnpo({ surrogate: clipped({ low: 0, high: 0, delta: 0.5 }) }),
+    );
+    expect(gradient[0]).toBe(1);
+  });
 
   it('clips the log-ratio at 20, and has no gradient beyond', async () => {
     const matrix = (...values: number[]) => tf.tensor2d([values]);

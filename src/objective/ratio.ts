@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { clamp } from '../tensor/clamp.js';
 import { stopGradient } from '../tensor/gradients.js';
-import { assertShape } from '../tensor/shape.js';
+import { assertFloat, assertShape } from '../tensor/shape.js';
 
 /**
  * What is compared with the policy that sampled: each `token`; whole sequences (`sequence`: the geometric mean of
@@ -36,7 +37,7 @@ export function checkRatioLevel(what: string, level: RatioLevel): void {
 /** A difference of log-probs, `minuend − subtrahend`, clamped to ±`MAX_LOG_RATIO`; infinite log-probs are safe. */
 export function clampedDifference(minuend: tf.Tensor, subtrahend: tf.Tensor): tf.Tensor {
   return tf.tidy(() =>
-    tf.clipByValue(
+    clamp(
       tf.sub(tf.maximum(minuend, LOWEST_LOG_PROB), tf.maximum(subtrahend, LOWEST_LOG_PROB)),
       -MAX_LOG_RATIO,
       MAX_LOG_RATIO,
@@ -76,6 +77,7 @@ export function ratio(
   assertShape('ratio: logProbs', logProbs, [null, null], '[N, T]');
   assertShape('ratio: oldLogProbs', oldLogProbs, logProbs.shape, '[N, T]');
   assertShape('ratio: mask', mask, logProbs.shape, '[N, T]');
+  assertFloat('ratio', { logProbs, oldLogProbs, mask });
   return tf.tidy(() => exponentiated(clampedDifference(logProbs, oldLogProbs), mask, level));
 }
 

@@ -56,11 +56,17 @@ export function countGroups(what: string, length: number, groupSize: number, lea
 
 /**
  * Throws if a number is infinite; NaN passes, as it stands for "no score".
- * @throws BicotError `non-finite`
+ * @throws BicotError `non-finite`; `value` for what is no number
  */
 export function assertNoInfinity(what: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
+    if (typeof value !== 'number') {
+      throw new BicotError(
+        'value',
+        `${what}: ${String(value)} at position ${i} is no number; NaN stands for "no score".`,
+      );
+    }
     if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
       throw new BicotError(
         'non-finite',

@@ -104,7 +104,7 @@ function fillWeights(level: LevelTokens, divisor: (length: number) => number): F
       return;
     }
     for (let i = begin; i < begin + width; i++) {
-      if (mask[i] !== 0) weights[i] = weight / divisor(length);
+      if (mask[i]) weights[i] = weight / divisor(length);
     }
   });
   return weights;
@@ -113,6 +113,12 @@ function fillWeights(level: LevelTokens, divisor: (length: number) => number): F
 function checkLevel(level: LevelTokens, index: number): void {
   const { lengths, width, weight = 1, normalizer, maxLength, mask } = level;
   const what = `tokenWeights: level ${index}`;
+  if (!Number.isInteger(width) || !lengths.every(Number.isInteger)) {
+    throw new BicotError(
+      'shape',
+      `${what} has width ${width} and lengths ${Array.from(lengths).join(', ')}, but they must be whole numbers.`,
+    );
+  }
   const longest = lengths.reduce((max, length) => Math.max(max, length), 0);
   const shortest = lengths.reduce((min, length) => Math.min(min, length), 0);
   if (longest > width || shortest < 0) {
@@ -124,7 +130,10 @@ function checkLevel(level: LevelTokens, index: number): void {
   if (mask) checkMask(what, mask, lengths, width);
   checkWeight(what, weight);
   checkNormalizer(what, normalizer);
-  if (normalizer === 'max-length' && !(maxLength !== undefined && maxLength > 0)) {
+  if (
+    normalizer === 'max-length' &&
+    !(typeof maxLength === 'number' && maxLength > 0 && Number.isFinite(maxLength))
+  ) {
     throw new BicotError(
       'value',
       `${what} has the normalizer 'max-length' but maxLength is ${maxLength}; say how many tokens a row may have, or use { maxLength } as the normalizer.`,
@@ -136,7 +145,7 @@ function checkMask(what: string, mask: ArrayLike<number>, lengths: Int32Array, w
   assertLength(`${what}: mask`, mask, lengths.length * width, 'N · T');
   lengths.forEach((length, row) => {
     let count = 0;
-    for (let i = row * width; i < (row + 1) * width; i++) if (mask[i] !== 0) count++;
+    for (let i = row * width; i < (row + 1) * width; i++) if (mask[i]) count++;
     if (count === length) return;
     throw new BicotError(
       'shape',
@@ -150,7 +159,7 @@ function checkMask(what: string, mask: ArrayLike<number>, lengths: Int32Array, w
  * @throws BicotError `value`
  */
 export function checkWeight(what: string, weight: number): void {
-  if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
+  if (!(typeof weight === 'number' && weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
     throw new BicotError('value', `${what}: weight is ${weight}, but must be finite and not negative.`);
   }
 }

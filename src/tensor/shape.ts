@@ -15,7 +15,10 @@ export function assertShape(
   expected: readonly (number | null)[],
   letters?: string,
 ): void {
-  const { shape } = tensor;
+  const shape = (tensor as { readonly shape?: readonly number[] } | null | undefined)?.shape;
+  if (!Array.isArray(shape)) {
+    throw new BicotError('shape', `${what} is ${describe(tensor)}, but a tensor is needed.`);
+  }
   const fits =
     shape.length === expected.length && expected.every((size, axis) => size === null || size === shape[axis]);
   if (!fits) {
@@ -23,6 +26,31 @@ export function assertShape(
     throw new BicotError(
       'shape',
       `${what} has shape [${shape.join(', ')}] but ${wanted}${letters ? ` = ${letters}` : ''} is needed. Reshape it, or check the argument before it.`,
+    );
+  }
+}
+
+/** A value that should have been a tensor, in a word or two. */
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
+
+/**
+ * Throws unless all tensors hold float32 numbers: kernels read other types' bytes as if they did, or past their end.
+ * @param what who is checking
+ * @param tensors by argument name; absent ones pass
+ * @throws BicotError `value`
+ */
+export function assertFloat(
+  what: string,
+  tensors: Readonly<Record<string, { readonly dtype: string } | undefined>>,
+): void {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (tensor === undefined || tensor.dtype === 'float32') continue;
+    throw new BicotError(
+      'value',
+      `${what}: ${name} has dtype ${tensor.dtype}, but float32 is needed. Convert it with tf.cast(x, 'float32').`,
     );
   }
 }

@@ -5,14 +5,14 @@
  *
  * FILE has the format of `test/fixtures/grpo-losses.json`: `inputs`; `trl` cases with `loss_type`, `options`, `loss`
  * and `grad`; `advantages`; `verl_kl`. Prints each case with the largest errors of loss and gradient, over the largest
- * magnitude (for a loss, of the case's loss and gradient: its terms may cancel), and what was skipped and why. Exits with 1 if an error is above 1e-5, 2 if the file can't be used.
+ * magnitude (for a loss whose terms cancel, 2 % of their sizes), and what was skipped and why. Exits with 1 if an error is above 1e-5, 2 if the file can't be used.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { isBicotError } from 'bicot';
 import { type BackendName, selectBackend } from 'bicot/node';
-import { type CaseResult, checkReferenceFile, type ReferenceFile } from './cases.js';
+import { checkReferenceFile } from './cases.js';
+import { readReferenceFile } from './read.js';
 
 const TOLERANCE = 1e-5;
 
@@ -21,36 +21,35 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { backend: { type: 'string', default: 'wasm' } },
-});
-const [path] = positionals;
-if (path === undefined) fail('Usage: npm run check:reference -- FILE.json [--backend wasm]');
+const USAGE = 'Usage: npm run check:reference -- FILE.json [--backend wasm]';
 
-let file: ReferenceFile;
-try {
-  file = JSON.parse(readFileSync(path, 'utf8')) as ReferenceFile;
-} catch (error) {
-  fail(`${path} can't be read as JSON: ${(error as Error).message}`);
-}
-if (!Array.isArray(file.inputs?.logp)) {
-  fail(`${path} has no inputs.logp; expected the format of test/fixtures/grpo-losses.json.`);
+/** Runs one part; what goes wrong in it is said in words. */
+async function part<T>(what: string, run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    return fail(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
+const { values, positionals } = await part(USAGE, () =>
+  parseArgs({ allowPositionals: true, options: { backend: { type: 'string', default: 'wasm' } } }),
+);
+const [path, ...more] = positionals;
+if (path === undefined || more.length > 0) fail(USAGE);
+
+const text = await part(`${path} can't be read`, () => readFileSync(path, 'utf8'));
+const file = await part(`${path} is not in the format of test/fixtures/grpo-losses.json`, () =>
+  readReferenceFile(JSON.parse(text)),
+);
 // test/packages/webgpu starts its backend itself.
-const { description } =
+const { description } = await part(`backend ${values.backend}`, () =>
   tf.getBackend() === values.backend
     ? { description: values.backend }
-    : await selectBackend(values.backend as BackendName);
+    : selectBackend(values.backend as BackendName),
+);
 console.log(`${path} on ${description}; errors over the largest magnitude, at most ${TOLERANCE}\n`);
-let results: CaseResult[];
-try {
-  results = await checkReferenceFile(file);
-} catch (error) {
-  if (!isBicotError(error)) throw error;
-  fail(`bicot refuses a case of ${path}: ${error.message}`);
-}
+const results = await part(`${path} can't be checked`, () => checkReferenceFile(file));
 
 const width = Math.max(4, ...results.map(({ name }) => name.length));
 const number = (error: number | undefined): string => (error === undefined ? '-' : error.toExponential(1));

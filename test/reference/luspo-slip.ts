@@ -28,7 +28,7 @@ export function isPaddingSlip(
     const clipped = Math.min(1 + high, Math.max(1 - low, ratio));
     const own = -Math.min(Math.min(ratio, delta) * a, clipped * a);
     for (const [t, lp] of row.entries()) {
-      const gap = (ref[i]?.[t] ?? 0) - lp;
+      const gap = (ref?.[i]?.[t] ?? 0) - lp;
       const penalty = (Math.exp(gap) - gap - 1) * (options.biaskl === true ? ratio : 1);
       sum += (own + beta * penalty) * length;
       entries++;

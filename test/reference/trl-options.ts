@@ -2,7 +2,6 @@
 import {
   clipped,
   clippedWeight,
-  isBicotError,
   type LossObjective,
   type Normalizer,
   type RatioLevel,
@@ -19,7 +18,7 @@ export type Matrix = readonly (readonly number[])[];
 export interface ReferenceInputs {
   readonly logp: Matrix;
   readonly old: Matrix;
-  readonly ref: Matrix;
+  readonly ref?: Matrix;
   readonly mask: Matrix;
   readonly adv: readonly number[];
   readonly entropy?: Matrix;
@@ -74,10 +73,14 @@ export function objectiveOf({ loss_type, options }: ReferenceCase): LossObjectiv
   if (loss_type === 'vespo' && options.vllm) {
     throw new Unsupported("TRL folds the sampler's ratio into VESPO's weight; the recipe has no such input");
   }
-  if (loss_type === 'gmpo' && options.top_entropy_quantile !== undefined) {
+  if (loss_type === 'gmpo' && ((options.top_entropy_quantile as number | undefined) ?? 1) < 1) {
     throw new Unsupported(
       "TRL takes GMPO's mean over the tokens of high entropy; the recipe's is over all tokens",
     );
+  }
+  const ignored = ignoredBy(loss_type, options.lvl).filter((option) => options[option]);
+  if (ignored.length > 0) {
+    throw new Unsupported(`TRL ignores ${ignored.join(', ')} here; bicot does not`);
   }
   const levels: Record<string, RatioLevel> = { sequence_token: 'sequence-token', sequence: 'sequence' };
   const ratio = levels[(options.lvl as string | undefined) ?? ''] ?? 'token';
@@ -90,6 +93,14 @@ export function objectiveOf({ loss_type, options }: ReferenceCase): LossObjectiv
     entropyWeight: number('ent') ?? 0,
     offPolicyThreshold: number('off') ?? null,
   };
+}
+
+/** Options that TRL has no effect of, without saying so. */
+function ignoredBy(loss: string, level: unknown): string[] {
+  if (loss === 'gmpo') return ['off', 'ent', 'biaskl', 'vllm'];
+  if (level === 'sequence_token') return ['off', 'ent', 'biaskl'];
+  // The recipe's KL would have the token's ratio.
+  return loss === 'vespo' && level === 'sequence' ? ['biaskl'] : [];
 }
 
 function surrogateOf(loss: string, number: (name: string) => number | undefined): Surrogate {
@@ -111,7 +122,10 @@ function surrogateOf(loss: string, number: (name: string) => number | undefined)
         negative: number('sapo_temperature_neg') ?? 1.05,
       });
     case 'gmpo':
-      return geometricMean({ low: number('epsilon') ?? 0.4, high: number('epsilon_high') ?? low });
+      return geometricMean({
+        low: number('epsilon') ?? 0.4,
+        high: number('epsilon_high') ?? number('epsilon') ?? 0.4,
+      });
     case 'vespo':
       return gammaWeighted({
         positive: { k: number('vespo_k_pos') ?? 2, lambda: number('vespo_lambda_pos') ?? 3 },
@@ -141,15 +155,5 @@ export function normalizerOf(loss: string, inputs: ReferenceInputs, rows: number
     }
     default:
       return 'sequence-mean';
-  }
-}
-
-/** Settings that bicot refuses are cases that it does not have. */
-export function accepted<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (isBicotError(error, 'value')) throw new Unsupported(`bicot refuses it: ${error.message}`);
-    throw error;
   }
 }

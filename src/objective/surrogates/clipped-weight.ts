@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
+import { clamp } from '../../tensor/clamp.js';
 import { stopGradient } from '../../tensor/gradients.js';
 import type { Surrogate } from './surrogate.js';
 
@@ -34,7 +35,7 @@ export function clippedWeight(options: ClippedWeightOptions = {}): Surrogate {
     name: 'clippedWeight',
     settings: { min, max },
     loss: ({ logProbs, ratio, advantages }) => {
-      const weight = stopGradient(tf.clipByValue(ratio, min, max)); // [N, T]
+      const weight = stopGradient(clamp(ratio, min, max)); // [N, T]
       return tf.neg(tf.mul(tf.mul(weight, advantages), logProbs));
     },
   };

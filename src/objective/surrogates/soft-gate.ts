@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
+import { untaped } from '../../tensor/gradients.js';
 import type { Surrogate } from './surrogate.js';
 
 /** How sharply the gate closes. */
@@ -32,8 +33,17 @@ export function softGate(options: SoftGateOptions = {}): Surrogate {
         tf.fill(advantages.shape, positive),
         tf.fill(advantages.shape, negative),
       ); // [N, 1]
-      const gate = tf.sigmoid(tf.mul(sharpness, tf.sub(ratio, 1))); // [N, T]
+      const gate = sigmoid(tf.mul(sharpness, tf.sub(ratio, 1))); // [N, T]
       return tf.neg(tf.mul(gate, tf.mul(tf.div(4, sharpness), advantages)));
     },
   };
+}
+
+/**
+ * σ(x), with a gradient that keeps its digits where the gate is closed: tf.sigmoid's is y·(1 − y), and 1 − y has none left
+ * once y rounds to 1. There 1 − σ(−x) is the same, and its σ(−x) is a small number that float32 holds well.
+ */
+function sigmoid(x: tf.Tensor): tf.Tensor {
+  const closed = untaped(() => tf.greater(x, 0));
+  return tf.where(closed, tf.sub(1, tf.sigmoid(tf.neg(x))), tf.sigmoid(x));
 }
