@@ -227,6 +227,12 @@ describeOnBackends('the doctor finds', () => {
       );
     });
 
+    it.each([0.5, 0.9, 0.98])('but not certain tokens of a hidden top-p %d', async (topP) => {
+      const run = tabularRun(policy, { image: { topP } });
+      const rollout = changedLevels(run, declaring('token', {}));
+      await expectOnly('truncation-not-recorded', { ...run, rollout });
+    });
+
     it('a single row, in a space without an end token', async () => {
       const run = tabularRun(policy);
       const rollout = changedLevels(run, (level) => {
