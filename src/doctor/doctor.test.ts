@@ -243,6 +243,50 @@ describe('doctor', () => {
     exact.dispose();
   });
 
+  it('finds noise of any strength that only the sampler has, and does not take it for a leak', async () => {
+    const exact = tabularPolicy();
+    for (const strength of [0.05, 1, 5, 30]) {
+      let call = 0;
+      const noisy = tabularRun({
+        ...exact,
+        startDecoding(contexts, space, options) {
+          const session = exact.startDecoding?.(contexts, space, options);
+          if (!session) throw new Error('no session');
+          const noise = (size: number) => normalValues(uniformStream('sampling', strength, call++), size);
+          return {
+            ...session,
+            next: (tokens) =>
+              tf.tidy(() => {
+                const logits = session.next(tokens);
+                return tf.add(logits, tf.mul(strength, tf.tensor2d(noise(logits.size), logits.shape)));
+              }),
+          };
+        },
+      });
+      const { findings } = await doctor(noisy, { probe: false });
+      expect(findings.map(({ code }) => code)).toContain('dropout');
+      expect(findings.map(({ code }) => code)).not.toContain('batch-leak');
+    }
+    exact.dispose();
+  });
+
+  it('finds a rollout that ignores its seed, but takes one stream for a whole batch', async () => {
+    const run = tabularRun();
+    let seed = 0;
+    const random = await doctor(
+      { ...run, rollout: (request) => run.rollout({ ...request, seed: seed++ }) },
+      { probe: false },
+    );
+    expect(random.findings).toMatchObject([{ code: 'dropout', severity: 'warning', level: 'semantic' }]);
+    expect(random.findings[0]?.evidence).toMatch(/^\d samples of one prompt get other tokens/);
+    const bySize = await doctor(
+      { ...run, rollout: (request) => run.rollout({ ...request, seed: request.prompts.length }) },
+      { probe: false },
+    );
+    expect(bySize.findings).toEqual([]);
+    free(run);
+  });
+
   it('finds rows that see each other', async () => {
     const exact = tabularPolicy();
     const leaky = tabularRun({
