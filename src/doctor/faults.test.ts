@@ -92,6 +92,32 @@ describeOnBackends('the doctor finds', () => {
     });
   });
 
+  describe('policy.logProbs', () => {
+    it.each([1.01, 1.3, 0.7])('that ignores temperature %d', async (temperature) => {
+      const direct = tabularPolicy({ logProbs: true });
+      const careless: Policy = {
+        ...direct,
+        logProbs: (contexts, completion, space) =>
+          (direct.logProbs as NonNullable<Policy['logProbs']>)(contexts, completion, space, 1),
+      };
+      const finding = await expectOnly('ratio-not-one', tabularRun(careless, { image: { temperature } }));
+      expect(finding).toMatchObject({ level: 'token', severity: 'error' });
+      expect(finding.message).toContain('policy.logProbs does not agree with policy.logits');
+      expect(finding.suggestion).toContain('temperature');
+      direct.dispose();
+    });
+
+    it('that is right is not blamed for an undeclared temperature', async () => {
+      const direct = tabularPolicy({ logProbs: true });
+      const run = tabularRun(direct, { image: { temperature: 0.7 } });
+      await expectOnly('temperature-mismatch', {
+        ...run,
+        rollout: changedLevels(run, declaring('token', {})),
+      });
+      direct.dispose();
+    });
+  });
+
   describe('padding leak', () => {
     it.each([1e-3, 0.03, 1])('logits that depend on the padding by %d', async (strength) => {
       const leaky: Policy = {
