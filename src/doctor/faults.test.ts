@@ -175,6 +175,16 @@ describeOnBackends('the doctor finds', () => {
       expect(finding).toMatchObject({ level: 'semantic', severity: 'error' });
       expect(finding.message).toContain('depend on 2 variables that are not in policy.variables');
     });
+
+    it('one of its variables is missing, which may be meant', async () => {
+      const { 'text/bias': bias, ...variables } = policy.variables;
+      const before = tf.memory().numTensors;
+      const { findings, healthy } = await doctor(tabularRun({ ...policy, variables }), QUICK);
+      expect(healthy).toBe(true);
+      expect(findings).toMatchObject([{ code: 'frozen-level', severity: 'note', level: 'semantic' }]);
+      expect(findings[0]?.evidence).toBe(`TensorFlow.js's names for them: ${bias?.name}`);
+      expect(tf.memory().numTensors).toBe(before);
+    });
   });
 
   describe('constant reward', () => {

@@ -49,6 +49,17 @@ describe('variables', () => {
     expect(await findings({ variables })).toEqual(['gradients in image']);
   });
 
+  it('of which one is not listed: a note', async () => {
+    const { 'text/bias': unlisted, ...variables } = right.variables;
+    const report = await checkPolicy({ ...right, variables }, { contexts });
+    const told = report.checks.filter(({ check }) => check === 'unlisted variables');
+    expect(told).toMatchObject([
+      { space: 'text', level: 'note', detail: expect.stringContaining(unlisted?.name as string) },
+      { space: 'image', level: 'ok' },
+    ]);
+    expect(report.passed).toBe(true);
+  });
+
   it('in another order each time', async () => {
     let turn = 0;
     const flip = () => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { NamedVariables, Policy } from '../../policy/policy.js';
+import { someNames, unlistedVariables } from '../../policy/unlisted-variables.js';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
 import { error, type Measured, note, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
@@ -62,6 +63,15 @@ export async function checkGradients<Context>(
   if (silent.length === gradients.size) return error('zero for every variable');
   // A space need not use every variable (a unified model has one head per space).
   return silent.length === 0 ? ok('reach every variable') : note(`zero for this space: ${silent.join(', ')}`);
+}
+
+/** What the space's log-probs depend on is listed, as far as TensorFlow.js knows of it. */
+export function checkUnlisted<Context>({ policy, contexts, completion, space }: Subject<Context>): Measured {
+  const names = unlistedVariables(policy, () => completionLogProbs(policy, { contexts, completion, space }));
+  if (names.length === 0) return ok('none');
+  return note(
+    `log-probs also depend on ${names.length} variables that will not train: list them in policy.variables if they should (TensorFlow.js's names: ${someNames(names)})`,
+  );
 }
 
 /** Every variable matters to some space. */
