@@ -5,6 +5,7 @@ import {
   changedLevels,
   ensembleRun,
   low,
+  matches,
   oneLevelRun,
   type Run,
   tabularRun,
@@ -14,7 +15,7 @@ import {
 import { identityPolicy } from '../../test/support/identity-policy.js';
 import { tabularPolicy } from '../../test/support/tabular-policy.js';
 import { BicotError } from '../errors.js';
-import { balanced, grpo, t2iR1 } from '../objective/presets.js';
+import { balanced, dapo, grpo, t2iR1 } from '../objective/presets.js';
 import { freezeReference } from '../policy/reference.js';
 import { rewardEnsemble } from '../rewards/ensemble.js';
 import { abstain, failure, score } from '../rewards/reward.js';
@@ -184,6 +185,57 @@ describe('doctor', () => {
       { code: 'reward-abstentions', reward: 'silent' },
     ]);
   });
+
+  it('blames failures for groups that they leave without scores', async () => {
+    const failing = (keep: (group: number, i: number) => boolean): Run => ({
+      ...oneLevelRun(),
+      reward: async (samples) =>
+        (await low(samples)).map((result, i) =>
+          keep(Math.floor(i / 8), i % 8) ? result : failure('connection refused'),
+        ),
+    });
+    const all = await doctor(failing(() => false));
+    expect(all.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
+    const most = await doctor(failing((group, i) => group === 0 || i === 0));
+    expect(most.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
+    expect(most.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toMatch(
+      /^\d of 3 groups \(9 others have no two scores, as rewards failed\) have no spread/,
+    );
+  });
+
+  it('tells flat groups that are sampled again as what they cost', async () => {
+    let groups = 0;
+    const reward: Run['reward'] = async (samples) =>
+      (await matches(samples)).map((result, i) => {
+        if (i % 8 === 0) groups++;
+        return groups % 4 > 0 ? score(0.5) : result;
+      });
+    const kept = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+    expect(kept.findings).toMatchObject([{ code: 'flat-groups', severity: 'warning' }]);
+    expect(kept.findings[0]?.suggestion).toContain('zeroVariance: { resample: n }');
+    groups = 0;
+    const again = await doctor({ ...oneLevelRun(), reward, objective: dapo() }, { probe: false });
+    expect(again.findings).toMatchObject([{ code: 'flat-groups', severity: 'note' }]);
+    expect(again.findings[0]?.evidence).toMatch(
+      /^9 of 12 .*resample 3\): expect 173 % more sampling, with 32 % of the groups still flat$/,
+    );
+  });
+
+  it.each(['sum-then-normalize', 'normalize-then-sum'] as const)(
+    'says of rewards that cancel that they do: %s',
+    async (aggregation) => {
+      const negative: Run['reward'] = async (samples) =>
+        (await low(samples)).map((result) => (result.kind === 'score' ? score(-result.value) : result));
+      const reward = rewardEnsemble<number>({ low, negative }, { aggregation });
+      const { findings } = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+      const [flat] = findings.filter(({ code }) => code === 'flat-groups');
+      expect(flat).toMatchObject({
+        severity: 'error',
+        message: expect.stringMatching(/^The rewards cancel/),
+      });
+      expect(flat?.suggestion).toContain('weights');
+    },
+  );
 
   it('notes rewards that say the same or the opposite', async () => {
     const negative: Run['reward'] = async (samples) =>

@@ -181,6 +181,21 @@ describe('trainingMonitor', () => {
     }
   });
 
+  it('blames failures, not the flat groups that they make', () => {
+    const failing = from({
+      reward: { byMember: { only: { mean: Number.NaN, std: Number.NaN, abstained: 0, failed: 30 } } },
+      advantages: { zeroVarianceFraction: 1, std: 0 },
+    });
+    expect(brief(watch(stream(1, failing))).map(([code]) => code)).toEqual(['reward-failures']);
+  });
+
+  it('only notes flat groups that others are sampled in place of', () => {
+    const advantages = { zeroVarianceFraction: 0.7, resampled: 6 };
+    const [finding] = watch(stream(1, from({ advantages })));
+    expect(finding).toMatchObject({ code: 'flat-groups', severity: 'note' });
+    expect(finding?.evidence).toContain('6 groups of this step were sampled in place of such ones');
+  });
+
   it('a rare token now and then is no KL explosion', () => {
     const spikes = stream(1, (step) => (step % 9 === 0 ? { level: { kl: 8 } } : {}));
     expect(watch(spikes)).toEqual([]);
