@@ -1,6 +1,6 @@
 import { tokenRow } from '../policy/tokens.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import { largestGap } from './compare.js';
 import { drawBatch, type Patient, scorableLevels, scoreLevel } from './patient.js';
 import { type Outcome, outcome } from './report.js';
@@ -20,7 +20,7 @@ export async function examineDeterminism<P, C>(
   }
   findings.push(...(await examineSampler(patient, signal)));
   return outcome(
-    `log-probs of two equal forward passes differ by up to ${digits(worst)} nats (allowed: ${patient.doctor.limits.noise})`,
+    `log-probs of two equal forward passes differ by up to ${rounded(worst)} nats (allowed: ${patient.doctor.limits.noise})`,
     findings,
   );
 }

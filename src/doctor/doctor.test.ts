@@ -169,8 +169,47 @@ describe('doctor', () => {
     };
     const report = await doctor({ ...oneLevelRun(), rollout });
     expect(report.findings).toMatchObject([{ code: 'cannot-run', evidence: 'no such space' }]);
+    expect(report.findings[0]?.suggestion).toMatch(/^The error says/);
     expect(report.rungs.filter(({ passed }) => passed)).toEqual([]);
-    expect(formatDoctorReport(report)).toMatch(/^FAIL determinism.*\nFAIL mask.*not run[\s\S]*Not healthy/);
+    expect(formatDoctorReport(report)).toMatch(
+      /^FAIL determinism.*\n– {4}mask.*not run[\s\S]*Not healthy \(1 error\)/,
+    );
+  });
+
+  it("does not promise advice of other people's errors, and passes those of onProgress on", async () => {
+    const rollout = async () => {
+      throw new Error('x is undefined');
+    };
+    const { findings } = await doctor({ ...oneLevelRun(), rollout });
+    expect(findings[0]).toMatchObject({ code: 'cannot-run', evidence: 'x is undefined' });
+    expect(findings[0]?.suggestion).not.toContain('says what to do');
+
+    const run = oneLevelRun();
+    const before = tf.memory().numTensors;
+    for (const when of [undefined, 2]) {
+      const onProgress = ({ rung, probeStep }: DoctorProgress) => {
+        if (rung === 'learning' && probeStep === when) throw new TypeError('my display broke');
+      };
+      await expect(doctor(run, { onProgress })).rejects.toThrow('my display broke');
+      expect(tf.memory().numTensors).toBe(before);
+    }
+    free(run);
+  });
+
+  it('says what was left out', async () => {
+    const report = await doctor(oneLevelRun(), { probe: false });
+    expect(report.rungs.at(-1)).toMatchObject({ rung: 'learning', skipped: true, passed: true });
+    const text = formatDoctorReport(report);
+    expect(text).toContain('–    learning     not run: probe is false');
+    expect(text).toMatch(/\nHealthy as far as was looked at \(not run: learning\): ready to train\.$/);
+  });
+
+  it('counts errors and warnings', async () => {
+    const reward: Run['reward'] = async (samples) => samples.map((_, i) => (i % 5 ? score(1) : failure('x')));
+    const report = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+    expect(formatDoctorReport(report)).toMatch(
+      /\nNot healthy \(1 error, 1 warning\): mend this before you train\.$/,
+    );
   });
 
   it('tells failures and abstentions', async () => {
@@ -196,6 +235,9 @@ describe('doctor', () => {
     });
     const all = await doctor(failing(() => false));
     expect(all.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
+    expect(all.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toBe(
+      'none of 12 groups has two scores, as rewards failed',
+    );
     const most = await doctor(failing((group, i) => group === 0 || i === 0));
     expect(most.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
     expect(most.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toMatch(

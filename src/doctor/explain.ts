@@ -1,6 +1,6 @@
 import { withoutLogProbs } from '../policy/without-log-probs.js';
 import type { LevelRollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import {
   type Fit,
   fitBoth,
@@ -39,7 +39,7 @@ export async function explainRatio<P, C>(
   { deviation, leaks }: Disagreement,
 ): Promise<Finding | undefined> {
   const { name, behaviourLogProbs, completion, policy } = level;
-  const evidence = `max |ratio − 1| = ${digits(deviation)} before any update (allowed: ${patient.doctor.limits.ratio})`;
+  const evidence = `max |ratio − 1| = ${digits(deviation)} before any update (allowed: ${patient.doctor.limits.ratio}): a sampled token's probability and the one that training computes for it are up to ${rounded(1 + deviation)} times apart`;
   const finding = (part: Pick<Finding, 'code' | 'message' | 'suggestion'>, more = ''): Finding => ({
     ...part,
     // A rollout by an older policy, on purpose.

@@ -2,7 +2,7 @@ import { type LevelObjective, levelObjective, type Objective } from '../objectiv
 import { someNames, unlistedVariables } from '../policy/unlisted-variables.js';
 import { levelLogProbs } from '../rollout/level-log-probs.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import { type LevelBatch, levelBatches } from '../train/levels.js';
 import { updatePolicy } from '../train/update.js';
 import { type Patient, scorableLevels } from './patient.js';
@@ -34,7 +34,7 @@ export async function examineGradients<P, C>(patient: Patient<P, C>): Promise<Ou
     findings.push(...(trains ? partlyFrozen(level) : [frozen(patient, level, norm, largest)]));
   }
   return outcome(
-    `norm of each level's gradient: ${norms.map(({ level, norm }) => `'${level.name}' ${digits(norm)}`).join(', ')}`,
+    `norm of each level's gradient: ${norms.map(({ level, norm }) => `'${level.name}' ${rounded(norm)}`).join(', ')}`,
     findings,
   );
 }

@@ -3,7 +3,7 @@ import { rewardShares } from '../objective/shares.js';
 import { evaluateReward } from '../rewards/ensemble.js';
 import type { RewardResult } from '../rewards/reward.js';
 import type { Rollout } from '../rollout/types.js';
-import { digits, type Finding, percent } from '../train/findings.js';
+import { digits, type Finding, percent, percentBeside } from '../train/findings.js';
 import { membersMetrics } from '../train/metrics.js';
 import { correlations } from './correlations.js';
 import type { Patient, ScoredBatch } from './patient.js';
@@ -131,7 +131,7 @@ function examineShares<P, C>(
       code: 'dominating-reward',
       severity: 'warning',
       message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
-      evidence: `its share is ${percent(share)} at weight ${rewards.weights[rewards.table.names.indexOf(reward)]} (allowed: ${percent(dominance)})`,
+      evidence: `its share is ${percentBeside(share, dominance)} at weight ${rewards.weights[rewards.table.names.indexOf(reward)]} (allowed: ${percent(dominance)})`,
       suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
       reward,
     });

@@ -69,6 +69,7 @@ export function examineSpread<P, C>({ settings, doctor }: Patient<P, C>, spread:
 
 /** `7 of 12 groups have no spread`, and how many could not be scored. */
 export function describeSpread({ flat, groups, unscored }: Spread): string {
+  if (groups === 0) return `none of ${unscored} groups has two scores, as rewards failed`;
   const others = unscored > 0 ? ` (${unscored} others have no two scores, as rewards failed)` : '';
   return `${flat} of ${groups} groups${others} have no spread`;
 }

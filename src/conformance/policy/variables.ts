@@ -118,9 +118,8 @@ export async function gradientsOf<Context>(
 /** `tf.variableGrads`, with no gradients instead of an error where the loss depends on none of the variables. */
 function variableGrads(loss: () => tf.Scalar, variables: tf.Variable[]): tf.NamedTensorMap {
   try {
-    const { value, grads } = tf.variableGrads(loss, variables);
-    value.dispose();
-    return grads;
+    // In a tidy, as it leaves the loss behind where it throws.
+    return tf.tidy(() => tf.variableGrads(loss, variables).grads);
   } catch (thrown) {
     if (thrown instanceof Error && thrown.message.includes('Cannot find a connection')) return {};
     throw thrown;

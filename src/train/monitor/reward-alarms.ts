@@ -1,4 +1,4 @@
-import { digits, percent } from '../findings.js';
+import { digits, percent, percentBeside } from '../findings.js';
 import type { MonitorView } from './options.js';
 import { type Alarm, alarmState, mean, numberOf } from './state.js';
 import { linearTrend } from './trend.js';
@@ -26,7 +26,7 @@ function flatGroups({ metrics, series, settings }: MonitorView): Alarm {
       code: 'flat-groups',
       severity: replaced && share < 1 ? 'note' : 'warning',
       message: 'Most groups teach nothing: all of their samples got the same reward.',
-      evidence: `${percent(share)} of the groups in the last ${seen.length} steps have no spread (allowed: ${percent(allowed)})${replaced ? `; ${resampled} groups of this step were sampled in place of such ones` : ''}`,
+      evidence: `${percentBeside(share, allowed)} of the groups in the last ${seen.length} steps have no spread (allowed: ${percent(allowed)})${replaced ? `; ${resampled} groups of this step were sampled in place of such ones` : ''}`,
       suggestion: `Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless.${replaced ? '' : ' zeroVariance: { resample: n } in the objective samples other prompts in their place.'}`,
       step: metrics.step,
     },
@@ -61,7 +61,7 @@ function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
         code: 'dominating-reward',
         severity: 'warning',
         message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
-        evidence: `its share is ${percent(share)} over ${seen.length} steps (allowed: ${percent(settings.dominance)})`,
+        evidence: `its share is ${percentBeside(share, settings.dominance)} over ${seen.length} steps (allowed: ${percent(settings.dominance)})`,
         suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
         reward,
         step: metrics.step,
@@ -118,7 +118,7 @@ function silence({ metrics, series, settings }: MonitorView): Alarm[] {
           code: 'reward-failures',
           severity: failedShare > 0.5 ? 'error' : 'warning',
           message: `The reward '${reward}' often fails; the samples that it fails on are left out of training.`,
-          evidence: `${percent(failedShare)} of the samples over ${seen.length} steps (allowed: ${percent(failures)})${failureReason ? `; last reason: ${failureReason}` : ''}`,
+          evidence: `${percentBeside(failedShare, failures)} of the samples over ${seen.length} steps (allowed: ${percent(failures)})${failureReason ? `; last reason: ${failureReason}` : ''}`,
           suggestion:
             'Mend the cause, or wrap the reward so that it retries. Failing on certain samples only also biases what is learned.',
           ...about,
@@ -130,7 +130,7 @@ function silence({ metrics, series, settings }: MonitorView): Alarm[] {
           code: 'reward-abstentions',
           severity: 'warning',
           message: `The reward '${reward}' has an opinion on almost nothing.`,
-          evidence: `it abstains on ${percent(abstainedShare)} of the samples over ${seen.length} steps (allowed: ${percent(abstentions)})`,
+          evidence: `it abstains on ${percentBeside(abstainedShare, abstentions)} of the samples over ${seen.length} steps (allowed: ${percent(abstentions)})`,
           suggestion: 'Check what it expects of a prompt; drop it if it does not apply to these prompts.',
           ...about,
         },
