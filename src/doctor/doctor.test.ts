@@ -5,6 +5,7 @@ import {
   changedLevels,
   ensembleRun,
   low,
+  matches,
   oneLevelRun,
   type Run,
   tabularRun,
@@ -14,7 +15,7 @@ import {
 import { identityPolicy } from '../../test/support/identity-policy.js';
 import { tabularPolicy } from '../../test/support/tabular-policy.js';
 import { BicotError } from '../errors.js';
-import { balanced, grpo, t2iR1 } from '../objective/presets.js';
+import { balanced, dapo, grpo, t2iR1 } from '../objective/presets.js';
 import { freezeReference } from '../policy/reference.js';
 import { rewardEnsemble } from '../rewards/ensemble.js';
 import { abstain, failure, score } from '../rewards/reward.js';
@@ -168,8 +169,47 @@ describe('doctor', () => {
     };
     const report = await doctor({ ...oneLevelRun(), rollout });
     expect(report.findings).toMatchObject([{ code: 'cannot-run', evidence: 'no such space' }]);
+    expect(report.findings[0]?.suggestion).toMatch(/^The error says/);
     expect(report.rungs.filter(({ passed }) => passed)).toEqual([]);
-    expect(formatDoctorReport(report)).toMatch(/^FAIL determinism.*\nFAIL mask.*not run[\s\S]*Not healthy/);
+    expect(formatDoctorReport(report)).toMatch(
+      /^FAIL determinism.*\n– {4}mask.*not run[\s\S]*Not healthy \(1 error\)/,
+    );
+  });
+
+  it("does not promise advice of other people's errors, and passes those of onProgress on", async () => {
+    const rollout = async () => {
+      throw new Error('x is undefined');
+    };
+    const { findings } = await doctor({ ...oneLevelRun(), rollout });
+    expect(findings[0]).toMatchObject({ code: 'cannot-run', evidence: 'x is undefined' });
+    expect(findings[0]?.suggestion).not.toContain('says what to do');
+
+    const run = oneLevelRun();
+    const before = tf.memory().numTensors;
+    for (const when of [undefined, 2]) {
+      const onProgress = ({ rung, probeStep }: DoctorProgress) => {
+        if (rung === 'learning' && probeStep === when) throw new TypeError('my display broke');
+      };
+      await expect(doctor(run, { onProgress })).rejects.toThrow('my display broke');
+      expect(tf.memory().numTensors).toBe(before);
+    }
+    free(run);
+  });
+
+  it('says what was left out', async () => {
+    const report = await doctor(oneLevelRun(), { probe: false });
+    expect(report.rungs.at(-1)).toMatchObject({ rung: 'learning', skipped: true, passed: true });
+    const text = formatDoctorReport(report);
+    expect(text).toContain('–    learning     not run: probe is false');
+    expect(text).toMatch(/\nHealthy as far as was looked at \(not run: learning\): ready to train\.$/);
+  });
+
+  it('counts errors and warnings', async () => {
+    const reward: Run['reward'] = async (samples) => samples.map((_, i) => (i % 5 ? score(1) : failure('x')));
+    const report = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+    expect(formatDoctorReport(report)).toMatch(
+      /\nNot healthy \(1 error, 1 warning\): mend this before you train\.$/,
+    );
   });
 
   it('tells failures and abstentions', async () => {
@@ -184,6 +224,60 @@ describe('doctor', () => {
       { code: 'reward-abstentions', reward: 'silent' },
     ]);
   });
+
+  it('blames failures for groups that they leave without scores', async () => {
+    const failing = (keep: (group: number, i: number) => boolean): Run => ({
+      ...oneLevelRun(),
+      reward: async (samples) =>
+        (await low(samples)).map((result, i) =>
+          keep(Math.floor(i / 8), i % 8) ? result : failure('connection refused'),
+        ),
+    });
+    const all = await doctor(failing(() => false));
+    expect(all.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
+    expect(all.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toBe(
+      'none of 12 groups has two scores, as rewards failed',
+    );
+    const most = await doctor(failing((group, i) => group === 0 || i === 0));
+    expect(most.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
+    expect(most.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toMatch(
+      /^\d of 3 groups \(9 others have no two scores, as rewards failed\) have no spread/,
+    );
+  });
+
+  it('tells flat groups that are sampled again as what they cost', async () => {
+    let groups = 0;
+    const reward: Run['reward'] = async (samples) =>
+      (await matches(samples)).map((result, i) => {
+        if (i % 8 === 0) groups++;
+        return groups % 4 > 0 ? score(0.5) : result;
+      });
+    const kept = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+    expect(kept.findings).toMatchObject([{ code: 'flat-groups', severity: 'warning' }]);
+    expect(kept.findings[0]?.suggestion).toContain('zeroVariance: { resample: n }');
+    groups = 0;
+    const again = await doctor({ ...oneLevelRun(), reward, objective: dapo() }, { probe: false });
+    expect(again.findings).toMatchObject([{ code: 'flat-groups', severity: 'note' }]);
+    expect(again.findings[0]?.evidence).toMatch(
+      /^9 of 12 .*resample 3\): expect 173 % more sampling, with 32 % of the groups still flat$/,
+    );
+  });
+
+  it.each(['sum-then-normalize', 'normalize-then-sum'] as const)(
+    'says of rewards that cancel that they do: %s',
+    async (aggregation) => {
+      const negative: Run['reward'] = async (samples) =>
+        (await low(samples)).map((result) => (result.kind === 'score' ? score(-result.value) : result));
+      const reward = rewardEnsemble<number>({ low, negative }, { aggregation });
+      const { findings } = await doctor({ ...oneLevelRun(), reward }, { probe: false });
+      const [flat] = findings.filter(({ code }) => code === 'flat-groups');
+      expect(flat).toMatchObject({
+        severity: 'error',
+        message: expect.stringMatching(/^The rewards cancel/),
+      });
+      expect(flat?.suggestion).toContain('weights');
+    },
+  );
 
   it('notes rewards that say the same or the opposite', async () => {
     const negative: Run['reward'] = async (samples) =>
@@ -241,6 +335,50 @@ describe('doctor', () => {
     expect((await codes(noisy))[0]).toBe('dropout');
     expect((await codes(leaky))[0]).toBe('batch-leak');
     exact.dispose();
+  });
+
+  it('finds noise of any strength that only the sampler has, and does not take it for a leak', async () => {
+    const exact = tabularPolicy();
+    for (const strength of [0.05, 1, 5, 30]) {
+      let call = 0;
+      const noisy = tabularRun({
+        ...exact,
+        startDecoding(contexts, space, options) {
+          const session = exact.startDecoding?.(contexts, space, options);
+          if (!session) throw new Error('no session');
+          const noise = (size: number) => normalValues(uniformStream('sampling', strength, call++), size);
+          return {
+            ...session,
+            next: (tokens) =>
+              tf.tidy(() => {
+                const logits = session.next(tokens);
+                return tf.add(logits, tf.mul(strength, tf.tensor2d(noise(logits.size), logits.shape)));
+              }),
+          };
+        },
+      });
+      const { findings } = await doctor(noisy, { probe: false });
+      expect(findings.map(({ code }) => code)).toContain('dropout');
+      expect(findings.map(({ code }) => code)).not.toContain('batch-leak');
+    }
+    exact.dispose();
+  });
+
+  it('finds a rollout that ignores its seed, but takes one stream for a whole batch', async () => {
+    const run = tabularRun();
+    let seed = 0;
+    const random = await doctor(
+      { ...run, rollout: (request) => run.rollout({ ...request, seed: seed++ }) },
+      { probe: false },
+    );
+    expect(random.findings).toMatchObject([{ code: 'dropout', severity: 'warning', level: 'semantic' }]);
+    expect(random.findings[0]?.evidence).toMatch(/^\d samples of one prompt get other tokens/);
+    const bySize = await doctor(
+      { ...run, rollout: (request) => run.rollout({ ...request, seed: request.prompts.length }) },
+      { probe: false },
+    );
+    expect(bySize.findings).toEqual([]);
+    free(run);
   });
 
   it('finds rows that see each other', async () => {

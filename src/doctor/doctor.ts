@@ -14,7 +14,15 @@ import { abortCheck, drawBatch, type Patient } from './patient.js';
 import { examineLearning } from './probe.js';
 import { examineRatio } from './ratio.js';
 import { examineReference } from './reference.js';
-import { type DoctorReport, notRun, type Outcome, RUNGS, type Rung, type RungName } from './report.js';
+import {
+  type DoctorReport,
+  leftOut,
+  notRun,
+  type Outcome,
+  RUNGS,
+  type Rung,
+  type RungName,
+} from './report.js';
 import { examineRewards } from './rewards.js';
 
 /**
@@ -25,7 +33,7 @@ import { examineRewards } from './rewards.js';
  * It trains for a few steps on one prompt (unless `probe` is `false`); weights, optimiser and reference are as
  * before afterwards, also if it throws. The same options give the same report on the same backend.
  * @throws BicotError `empty-prompts`, `group-size`, `value` for options that make no sense; `aborted`. Other errors
- * of the policy, the rollout and the rewards are findings (`cannot-run`)
+ * of the policy, the rollout and the rewards are findings (`cannot-run`); those of `onProgress` are passed on
  */
 export async function doctor<P, C>(
   config: TrainOptions<P, C>,
@@ -50,17 +58,20 @@ export async function doctor<P, C>(
     scored: [],
   };
   const ladder = examination();
-  const progress = (rung: RungName, probeStep?: number) =>
-    options.onProgress?.({
-      rung,
-      done: RUNGS.indexOf(rung),
-      total: RUNGS.length,
-      ...(probeStep && { probeStep }),
-    });
+  const callersErrors = new Set<unknown>();
+  const progress = (rung: RungName, probeStep?: number) => {
+    const done = RUNGS.indexOf(rung);
+    try {
+      options.onProgress?.({ rung, done, total: RUNGS.length, ...(probeStep && { probeStep }) });
+    } catch (error) {
+      callersErrors.add(error);
+      throw error;
+    }
+  };
   const climb = async (rung: RungName, examine: () => Promise<Outcome>): Promise<void> => {
     checkAbort();
     progress(rung);
-    ladder.add(rung, await caught(rung, examine));
+    ladder.add(rung, await caught(rung, examine, callersErrors));
   };
   try {
     await climb('determinism', async () => {
@@ -99,7 +110,7 @@ export async function doctor<P, C>(
     );
     await climb('learning', async () => {
       const { probe } = limits;
-      if (probe === false) return { passed: true, evidence: 'left out', findings: [] };
+      if (probe === false) return leftOut('probe is false');
       if (ladder.hasErrors()) return notRun('mend the errors above first');
       return examineLearning(patient, { probe, signal, onStep: (step) => progress('learning', step) });
     });
@@ -115,8 +126,8 @@ function examination() {
   const findings: Finding[] = [];
   const seen = new Set<string>();
   return {
-    add(rung: RungName, { passed, evidence, findings: found }: Outcome): void {
-      rungs.push({ rung, passed, evidence });
+    add(rung: RungName, { passed, evidence, findings: found, skipped = false }: Outcome): void {
+      rungs.push({ rung, passed, evidence, skipped });
       for (const finding of found) {
         const key = [finding.code, finding.level, finding.reward].join('\u241f');
         if (finding.severity === 'note' || !seen.has(key)) findings.push(finding);
@@ -132,19 +143,25 @@ function examination() {
   };
 }
 
-/** An error of what is examined is a finding; being stopped is not. */
-async function caught(rung: RungName, examine: () => Promise<Outcome>): Promise<Outcome> {
+/** An error of what is examined is a finding; being stopped and an error of the caller's `onProgress` are not. */
+async function caught(
+  rung: RungName,
+  examine: () => Promise<Outcome>,
+  callersErrors: ReadonlySet<unknown>,
+): Promise<Outcome> {
   try {
     return await examine();
   } catch (error) {
-    if (isBicotError(error, 'aborted')) throw error;
+    if (isBicotError(error, 'aborted') || callersErrors.has(error)) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const finding: Finding = {
       code: isBicotError(error, 'non-finite') ? 'non-finite' : 'cannot-run',
       severity: 'error',
       message: `An error stops training before it can begin (found at '${rung}').`,
       evidence: message,
-      suggestion: 'The error says what to do; training would stop with it as well.',
+      suggestion: isBicotError(error)
+        ? 'The error says what to do; training would stop with it as well.'
+        : 'It is thrown by the policy, the rollout or a reward: mend it there. Training would stop with it as well.',
     };
     return { passed: false, evidence: 'stopped by an error', findings: [finding] };
   }

@@ -1,5 +1,6 @@
+import { withoutLogProbs } from '../policy/without-log-probs.js';
 import type { LevelRollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import {
   type Fit,
   fitBoth,
@@ -27,8 +28,9 @@ interface Disagreement {
 }
 
 /**
- * Why recorded log-probs are not those of the declared distribution. Tries another temperature and another
- * guidance scale on the very rows, and looks at the signs of the differences.
+ * Why recorded log-probs are not those of the declared distribution. Scores the very rows by logits, where the policy
+ * has log-probs of its own, then with another temperature and another guidance scale, and looks at the signs of the
+ * differences.
  * @returns nothing if a leak was found that is cause enough
  */
 export async function explainRatio<P, C>(
@@ -37,7 +39,7 @@ export async function explainRatio<P, C>(
   { deviation, leaks }: Disagreement,
 ): Promise<Finding | undefined> {
   const { name, behaviourLogProbs, completion, policy } = level;
-  const evidence = `max |ratio − 1| = ${digits(deviation)} before any update (allowed: ${patient.doctor.limits.ratio})`;
+  const evidence = `max |ratio − 1| = ${digits(deviation)} before any update (allowed: ${patient.doctor.limits.ratio}): a sampled token's probability and the one that training computes for it are up to ${rounded(1 + deviation)} times apart`;
   const finding = (part: Pick<Finding, 'code' | 'message' | 'suggestion'>, more = ''): Finding => ({
     ...part,
     // A rollout by an older policy, on purpose.
@@ -56,6 +58,18 @@ export async function explainRatio<P, C>(
   }
 
   const before = await misfit(level);
+  const byLogits = policy.logProbs && (await misfit(level, withoutLogProbs(policy)));
+  if (byLogits !== undefined && byLogits < EXPLAINED * before) {
+    return finding(
+      {
+        code: 'ratio-not-one',
+        message: `At level '${name}' policy.logProbs does not agree with policy.logits, which the sampler does agree with.`,
+        suggestion:
+          'Mend policy.logProbs, or leave it out. Does it divide the logits by the temperature that it is given? checkPolicy compares the two.',
+      },
+      `; by logits instead the difference falls from ${digits(before)} to ${digits(byLogits)} nats (root mean square; temperature ${level.sampling.temperature ?? 1})`,
+    );
+  }
   const temperature = await fitTemperature(level, patient.checkAbort);
   const guidance = policy.unconditional ? await fitGuidance(level, patient.checkAbort) : undefined;
   const explains = (fit: Fit | undefined): fit is Fit => fit !== undefined && fit.misfit < EXPLAINED * before;

@@ -92,6 +92,32 @@ describeOnBackends('the doctor finds', () => {
     });
   });
 
+  describe('policy.logProbs', () => {
+    it.each([1.01, 1.3, 0.7])('that ignores temperature %d', async (temperature) => {
+      const direct = tabularPolicy({ logProbs: true });
+      const careless: Policy = {
+        ...direct,
+        logProbs: (contexts, completion, space) =>
+          (direct.logProbs as NonNullable<Policy['logProbs']>)(contexts, completion, space, 1),
+      };
+      const finding = await expectOnly('ratio-not-one', tabularRun(careless, { image: { temperature } }));
+      expect(finding).toMatchObject({ level: 'token', severity: 'error' });
+      expect(finding.message).toContain('policy.logProbs does not agree with policy.logits');
+      expect(finding.suggestion).toContain('temperature');
+      direct.dispose();
+    });
+
+    it('that is right is not blamed for an undeclared temperature', async () => {
+      const direct = tabularPolicy({ logProbs: true });
+      const run = tabularRun(direct, { image: { temperature: 0.7 } });
+      await expectOnly('temperature-mismatch', {
+        ...run,
+        rollout: changedLevels(run, declaring('token', {})),
+      });
+      direct.dispose();
+    });
+  });
+
   describe('padding leak', () => {
     it.each([1e-3, 0.03, 1])('logits that depend on the padding by %d', async (strength) => {
       const leaky: Policy = {
@@ -148,6 +174,16 @@ describeOnBackends('the doctor finds', () => {
       const finding = await expectOnly('frozen-level', tabularRun(partial));
       expect(finding).toMatchObject({ level: 'semantic', severity: 'error' });
       expect(finding.message).toContain('depend on 2 variables that are not in policy.variables');
+    });
+
+    it('one of its variables is missing, which may be meant', async () => {
+      const { 'text/bias': bias, ...variables } = policy.variables;
+      const before = tf.memory().numTensors;
+      const { findings, healthy } = await doctor(tabularRun({ ...policy, variables }), QUICK);
+      expect(healthy).toBe(true);
+      expect(findings).toMatchObject([{ code: 'frozen-level', severity: 'note', level: 'semantic' }]);
+      expect(findings[0]?.evidence).toBe(`TensorFlow.js's names for them: ${bias?.name}`);
+      expect(tf.memory().numTensors).toBe(before);
     });
   });
 
@@ -238,6 +274,12 @@ describeOnBackends('the doctor finds', () => {
       expect(finding.evidence).toContain(
         '2 tokens at the end of rows count without a recorded log-prob; 1 of 32',
       );
+    });
+
+    it.each([0.5, 0.9, 0.98])('but not certain tokens of a hidden top-p %d', async (topP) => {
+      const run = tabularRun(policy, { image: { topP } });
+      const rollout = changedLevels(run, declaring('token', {}));
+      await expectOnly('truncation-not-recorded', { ...run, rollout });
     });
 
     it('a single row, in a space without an end token', async () => {

@@ -75,14 +75,17 @@ export async function fitBoth<C>(
   return { temperature: 1 / a, scale: b / a, misfit: rootMeanSquare(gaps) };
 }
 
-/** Root mean square of (recorded − scored) over valid tokens; infinite if one is not finite. */
-export async function misfit<C>(level: LevelRollout<C>): Promise<number> {
-  return rootMeanSquare(validGaps(level, await recordedGaps(level)));
+/**
+ * Root mean square of (recorded − scored) over valid tokens; infinite if one is not finite.
+ * @param policy who scores; default: the level's own
+ */
+export async function misfit<C>(level: LevelRollout<C>, policy = level.policy): Promise<number> {
+  return rootMeanSquare(validGaps(level, await recordedGaps(level, policy)));
 }
 
 /** `[R · T]`: recorded − scored. */
-export async function recordedGaps<C>(level: LevelRollout<C>): Promise<Float64Array> {
-  const scored = levelLogProbs(level); // [R, T]
+export async function recordedGaps<C>(level: LevelRollout<C>, policy = level.policy): Promise<Float64Array> {
+  const scored = levelLogProbs(level, { policy }); // [R, T]
   const values = await scored.data();
   scored.dispose();
   return Float64Array.from(level.behaviourLogProbs, (value, i) => value - (values[i] as number));

@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
 import { type LevelObjective, levelObjective, type Objective } from '../objective/objective.js';
+import { someNames, unlistedVariables } from '../policy/unlisted-variables.js';
 import { levelLogProbs } from '../rollout/level-log-probs.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import { type LevelBatch, levelBatches } from '../train/levels.js';
 import { updatePolicy } from '../train/update.js';
 import { type Patient, scorableLevels } from './patient.js';
@@ -30,11 +30,11 @@ export async function examineGradients<P, C>(patient: Patient<P, C>): Promise<Ou
   }
   const largest = norms.reduce((most, { norm }) => Math.max(most, norm), 0);
   for (const { level, norm } of norms) {
-    if (norm >= doctor.limits.frozen * largest && norm > 0) continue;
-    findings.push(frozen(patient, level, norm, largest));
+    const trains = norm >= doctor.limits.frozen * largest && norm > 0;
+    findings.push(...(trains ? partlyFrozen(level) : [frozen(patient, level, norm, largest)]));
   }
   return outcome(
-    `norm of each level's gradient: ${norms.map(({ level, norm }) => `'${level.name}' ${digits(norm)}`).join(', ')}`,
+    `norm of each level's gradient: ${norms.map(({ level, norm }) => `'${level.name}' ${rounded(norm)}`).join(', ')}`,
     findings,
   );
 }
@@ -103,7 +103,7 @@ function frozen<P, C>(
     weight === 0
       ? ': its weight is 0.'
       : hidden.length > 0
-        ? `: its log-probs depend on ${hidden.length} variables that are not in policy.variables (${hidden.slice(0, 3).join(', ')}${hidden.length > 3 ? ', …' : ''}).`
+        ? `: its log-probs depend on ${hidden.length} variables that are not in policy.variables (TensorFlow.js's names: ${someNames(hidden)}).`
         : norm === 0
           ? ': its gradient is 0.'
           : ': its gradient is nothing next to that of another level.';
@@ -144,24 +144,24 @@ function foreign<P, C>({ settings }: Patient<P, C>, level: LevelRollout<C>, all:
   };
 }
 
-/** Trainable variables that a level depends on but that its policy does not list, by their global names. */
+/** Of one row, which is enough to see what a level depends on. */
 function hiddenVariables<C>(level: LevelRollout<C>): string[] {
-  const listed = new Set(Object.values(level.policy.variables));
-  const others = Object.values(tf.engine().state.registeredVariables).filter(
-    (variable) => variable.trainable && variable.dtype === 'float32' && !listed.has(variable),
-  );
-  if (others.length === 0) return [];
-  try {
-    const { value, grads } = tf.variableGrads(
-      () => tf.sum(levelLogProbs(level, { begin: 0, end: 1 })) as tf.Scalar,
-      others,
-    );
-    value.dispose();
-    const names = Object.entries(grads).filter(([, gradient]) => gradient !== null);
-    tf.dispose(grads);
-    return names.map(([name]) => name);
-  } catch {
-    // It depends on none of them.
-    return [];
-  }
+  return unlistedVariables(level.policy, () => levelLogProbs(level, { begin: 0, end: 1 }));
+}
+
+/** A level that trains, but not all of it: on purpose (LoRA, a frozen encoder), or forgotten. */
+function partlyFrozen<C>(level: LevelRollout<C>): Finding[] {
+  const hidden = hiddenVariables(level);
+  if (hidden.length === 0) return [];
+  return [
+    {
+      code: 'frozen-level',
+      severity: 'note',
+      message: `Level '${level.name}' also depends on ${hidden.length} variables that are not in policy.variables and will not train.`,
+      evidence: `TensorFlow.js's names for them: ${someNames(hidden)}`,
+      suggestion:
+        'List them in policy.variables if they should train. Nothing, if they are frozen on purpose.',
+      level: level.name,
+    },
+  ];
 }

@@ -8,6 +8,9 @@ import { type Outcome, outcome } from './report.js';
 /** A log-prob this near to 0 may have been recorded as 0. */
 const CERTAIN = -1e-3;
 
+/** What float32 makes of a log-prob. */
+const ROUNDING = 1e-4;
+
 /** What is wrong with the lengths of a level's rows. */
 interface Faults {
   /** Tokens that count although they come after an end token. */
@@ -60,12 +63,14 @@ function faultsOf<C>(level: LevelRollout<C>, scores: Float32Array | undefined, u
   const { completion, behaviourLogProbs } = level;
   const { endToken } = tokenSpaceOf(level.policy, level.space);
   const maxTokens = maxTokensOf(level) ?? 0;
+  // A sampler that drops tokens is certain of the only one that it keeps: a true 0, wherever it stands.
+  const telling = scores && dropsTokens(level, scores) ? undefined : scores;
   const faults: Faults = { afterEnd: 0, cutOff: 0, unrecorded: 0, inPadding: 0, rows: 0 };
   for (let row = 0; row < completion.rows; row++) {
     const tokens = tokenRow(completion, row);
     const start = row * completion.width;
     const end = endToken === undefined ? -1 : tokens.indexOf(endToken);
-    const sound = soundLength(level, row, end, scores);
+    const sound = soundLength(level, row, end, telling);
     unsound.fill(1, start + sound, start + tokens.length);
     const afterEnd = end < 0 ? 0 : tokens.length - end - 1;
     const cutOff = end < 0 && tokens.length < maxTokens;
@@ -101,6 +106,30 @@ function soundLength<C>(
   }
   // A row without any recorded log-prob was not recorded at all: not the mask's fault.
   return length === 0 ? full : length;
+}
+
+/**
+ * Whether the level looks as if the sampler dropped tokens that the level does not tell of: zeros before recorded
+ * log-probs, or recorded log-probs that are never below the scored ones. Zeros at the end of rows decide nothing.
+ */
+function dropsTokens<C>(level: LevelRollout<C>, scores: Float32Array): boolean {
+  const { completion, behaviourLogProbs } = level;
+  const { endToken } = tokenSpaceOf(level.policy, level.space);
+  let [above, below] = [false, false];
+  for (let row = 0; row < completion.rows; row++) {
+    const start = row * completion.width;
+    const tokens = tokenRow(completion, row);
+    const end = endToken === undefined ? -1 : tokens.indexOf(endToken);
+    let last = start + (end < 0 ? tokens.length : end + 1) - 1;
+    while (last >= start && behaviourLogProbs[last] === 0) last--;
+    for (let i = start; i <= last; i++) {
+      const [recorded, scored] = [behaviourLogProbs[i] as number, scores[i] as number];
+      if (recorded === 0 && scored < CERTAIN) return true;
+      above ||= recorded - scored > ROUNDING;
+      below ||= !(recorded - scored > -ROUNDING);
+    }
+  }
+  return above && !below;
 }
 
 function wrongMask<C>(level: LevelRollout<C>, faults: Faults): Finding {

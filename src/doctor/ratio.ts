@@ -1,5 +1,5 @@
 import type { LevelRollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { type Finding, rounded } from '../train/findings.js';
 import { largestGap, pickRows, typicalRows } from './compare.js';
 import { explainRatio } from './explain.js';
 import { examineInvariance } from './invariance.js';
@@ -19,7 +19,7 @@ export async function examineRatio<P, C>(patient: Patient<P, C>): Promise<Outcom
     const gap = largestGap(level, scores, level.behaviourLogProbs, patient.unsound.get(level.name));
     const deviation = Math.expm1(gap);
     const allowed = beyondNoise(patient, level.name, Math.log1p(patient.doctor.limits.ratio));
-    told.push(`'${level.name}' ${digits(deviation)}`);
+    told.push(`'${level.name}' ${rounded(deviation)}`);
     const leaks = await examineInvariance(patient, level, scores);
     findings.push(...leaks);
     if (gap <= allowed) continue;

@@ -1,7 +1,7 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective } from '../objective/objective.js';
 import type { Reference } from '../policy/reference.js';
-import { digits, type Finding } from '../train/findings.js';
+import { digits, type Finding, rounded } from '../train/findings.js';
 import { largestGap } from './compare.js';
 import { meanKl } from './kl.js';
 import { beyondNoise, type Patient, scorableLevels, scoreLevel, scoreReference } from './patient.js';
@@ -30,7 +30,7 @@ export async function examineReference<P, C>(
     const frozen = await scoreReference(patient, level, reference);
     const gap = largestGap(level, policy, frozen);
     const kl = meanKl(level, policy, frozen);
-    told.push(`'${level.name}' ${digits(kl)}`);
+    told.push(`'${level.name}' ${rounded(kl)}`);
     if (gap > beyondNoise(patient, level.name, patient.doctor.limits.reference)) {
       findings.push(stale(patient, level.name, gap, kl));
     }

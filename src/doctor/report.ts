@@ -30,6 +30,8 @@ export interface Rung {
   readonly passed: boolean;
   /** What was measured. */
   readonly evidence: string;
+  /** True if it was not looked at: left out on request (then it passes), or something it needs is missing. */
+  readonly skipped: boolean;
 }
 
 /** What a rung says when it was looked at. */
@@ -37,6 +39,7 @@ export interface Outcome {
   readonly passed: boolean;
   readonly evidence: string;
   readonly findings: readonly Finding[];
+  readonly skipped?: boolean;
 }
 
 /** What the doctor says about a training run that has not begun. */
@@ -55,15 +58,35 @@ export function outcome(evidence: string, findings: readonly Finding[] = []): Ou
 
 /** A rung that could not be looked at, without a finding of its own. */
 export function notRun(reason: string): Outcome {
-  return { passed: false, evidence: `not run: ${reason}`, findings: [] };
+  return { passed: false, evidence: `not run: ${reason}`, findings: [], skipped: true };
+}
+
+/** A rung that is not to be looked at. */
+export function leftOut(reason: string): Outcome {
+  return { ...notRun(reason), passed: true };
 }
 
 /** The report as text for a terminal. */
 export function formatDoctorReport({ healthy, findings, rungs }: DoctorReport): string {
   const width = Math.max(...rungs.map(({ rung }) => rung.length));
   const ladder = rungs.map(
-    ({ rung, passed, evidence }) => `${passed ? 'ok  ' : 'FAIL'} ${rung.padEnd(width)}  ${evidence}`,
+    ({ rung, passed, evidence, skipped }) =>
+      `${skipped ? '–   ' : passed ? 'ok  ' : 'FAIL'} ${rung.padEnd(width)}  ${evidence}`,
   );
-  const verdict = healthy ? 'Healthy: ready to train.' : 'Not healthy: mend this before you train.';
-  return [...ladder, '', ...(findings.length > 0 ? [formatFindings(findings), ''] : []), verdict].join('\n');
+  const told = findings.length > 0 ? [formatFindings(findings), ''] : [];
+  return [...ladder, '', ...told, verdict({ healthy, findings, rungs })].join('\n');
+}
+
+function verdict({ healthy, findings, rungs }: DoctorReport): string {
+  if (!healthy) {
+    const counts = (['error', 'warning'] as const)
+      .map((kind) => ({ kind, count: findings.filter(({ severity }) => severity === kind).length }))
+      .filter(({ count }) => count > 0)
+      .map(({ kind, count }) => `${count} ${kind}${count === 1 ? '' : 's'}`);
+    return `Not healthy (${counts.join(', ')}): mend this before you train.`;
+  }
+  const open = rungs.filter(({ skipped }) => skipped).map(({ rung }) => rung);
+  return open.length > 0
+    ? `Healthy as far as was looked at (not run: ${open.join(', ')}): ready to train.`
+    : 'Healthy: ready to train.';
 }

@@ -3,11 +3,12 @@ import { rewardShares } from '../objective/shares.js';
 import { evaluateReward } from '../rewards/ensemble.js';
 import type { RewardResult } from '../rewards/reward.js';
 import type { Rollout } from '../rollout/types.js';
-import { digits, type Finding, percent } from '../train/findings.js';
+import { digits, type Finding, percent, percentBeside } from '../train/findings.js';
 import { membersMetrics } from '../train/metrics.js';
 import { correlations } from './correlations.js';
 import type { Patient, ScoredBatch } from './patient.js';
 import { type Outcome, outcome } from './report.js';
+import { describeSpread, examineSpread, type Spread, spreadOf } from './spread.js';
 
 /** Rewards tell samples of one prompt apart, do not fail, and no one of them decides alone. */
 export async function examineRewards<P, C>(
@@ -18,17 +19,22 @@ export async function examineRewards<P, C>(
   for (const rollout of rollouts) scored.push(await scoreBatch(patient, rollout));
   // Where chance could decide on which side of the limit the share of flat groups lies, look at more of them.
   const most = (1 + EXTRA) * rollouts.length;
-  while (rollouts.length < most && isClose(flatGroupsOf(patient), doctor.limits.flatGroups)) {
+  while (rollouts.length < most && isClose(spreadOf(patient), doctor.limits.flatGroups)) {
     const rollout = await drawMore(rollouts.length);
     scored.push(await scoreBatch(patient, rollout));
     rollouts.push(rollout);
   }
-  const spread = examineSpread(patient);
+  const spread = spreadOf(patient);
   const shares = sharesOf(patient);
-  const findings = [...spread.findings, ...examineResults(patient), ...examineShares(patient, shares)];
+  // Failures first: they may be why groups have no spread.
+  const findings = [
+    ...examineResults(patient),
+    ...examineSpread(patient, spread),
+    ...examineShares(patient, shares),
+  ];
   const told = Object.entries(shares).map(([name, share]) => `'${name}' ${percent(share)}`);
   return outcome(
-    `${spread.flat} of ${spread.groups} groups without a spread${told.length > 1 ? `; shares of the advantage: ${told.join(', ')}` : ''}`,
+    `${describeSpread(spread)}${told.length > 1 ? `; shares of the advantage: ${told.join(', ')}` : ''}`,
     findings,
   );
 }
@@ -52,35 +58,9 @@ async function scoreBatch<P, C>(patient: Patient<P, C>, rollout: Rollout<P, C>):
 const EXTRA = 2;
 
 /** Whether a share is within a standard error of the limit. */
-function isClose({ flat, groups }: { flat: number; groups: number }, limit: number): boolean {
+function isClose({ flat, groups }: Spread, limit: number): boolean {
   const share = flat / groups;
   return Math.abs(share - limit) < Math.sqrt((limit * Math.max(0, 1 - limit)) / groups);
-}
-
-/** Below epsilon a spread hardly makes an advantage: it is what spreads are divided by. */
-function flatGroupsOf<P, C>({ scored, settings }: Patient<P, C>): { flat: number; groups: number } {
-  const spreads = scored.flatMap(({ combined }) => [...combined.groupStd]);
-  const { epsilon } = settings.objective.advantages;
-  return { flat: spreads.filter((spread) => spread <= epsilon).length, groups: spreads.length };
-}
-
-function examineSpread<P, C>(patient: Patient<P, C>) {
-  const { flat, groups } = flatGroupsOf(patient);
-  const { epsilon } = patient.settings.objective.advantages;
-  const { flatGroups } = patient.doctor.limits;
-  if (flat <= flatGroups * groups) return { flat, groups, findings: [] };
-  const finding: Finding = {
-    code: 'flat-groups',
-    severity: flat === groups ? 'error' : 'warning',
-    message:
-      flat === groups
-        ? 'The rewards tell no samples apart: nothing can be learned.'
-        : 'Most groups teach nothing: all of their samples got the same reward.',
-    evidence: `${flat} of ${groups} groups have no spread above epsilon ${epsilon} (allowed: ${percent(flatGroups)})`,
-    suggestion:
-      'Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless. Check that the reward looks at the sample at all.',
-  };
-  return { flat, groups, findings: [finding] };
 }
 
 function examineResults<P, C>({ scored, doctor }: Patient<P, C>): Finding[] {
@@ -151,7 +131,7 @@ function examineShares<P, C>(
       code: 'dominating-reward',
       severity: 'warning',
       message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
-      evidence: `its share is ${percent(share)} at weight ${rewards.weights[rewards.table.names.indexOf(reward)]} (allowed: ${percent(dominance)})`,
+      evidence: `its share is ${percentBeside(share, dominance)} at weight ${rewards.weights[rewards.table.names.indexOf(reward)]} (allowed: ${percent(dominance)})`,
       suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
       reward,
     });

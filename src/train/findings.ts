@@ -73,6 +73,19 @@ export function digits(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
 }
 
+/** A number as people read it in passing: three digits. */
+export function rounded(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
+}
+
+/** A share next to its limit: with as many decimals as it takes to tell them apart, up to three. */
+export function percentBeside(share: number, limit: number): string {
+  if (share === limit || percent(share) !== percent(limit)) return percent(share);
+  const at = (value: number, decimals: number) => `${(100 * value).toFixed(decimals)} %`;
+  const enough = [1, 2, 3].find((decimals) => at(share, decimals) !== at(limit, decimals)) ?? 3;
+  return at(share, enough);
+}
+
 /** A share as people write it in a report: whole percents, and not 100 % for less than all. */
 export function percent(share: number): string {
   const rounded = Math.round(100 * share);

@@ -1,5 +1,5 @@
 import { completionLogProbs } from '../../policy/log-probs.js';
-import type { Policy } from '../../policy/policy.js';
+import { withoutLogProbs } from '../../policy/without-log-probs.js';
 import { error, type Measured, note, ok } from '../check-result.js';
 import { AGREEMENT_TOLERANCE, beside, difference, read, within } from './compare.js';
 import type { Subject } from './subject.js';
@@ -48,9 +48,4 @@ function relativeGap(direct: Float32Array | undefined, implied: Float32Array | u
   const zero = new Float32Array(length);
   const scale = Math.max(difference(a, zero), difference(b, zero));
   return scale === 0 ? 0 : difference(a, b) / scale;
-}
-
-/** The policy without its direct log-probs, methods bound. */
-function withoutLogProbs<Context>(policy: Policy<Context>): Policy<Context> {
-  return { variables: policy.variables, spaces: policy.spaces, logits: policy.logits.bind(policy) };
 }

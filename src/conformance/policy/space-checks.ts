@@ -13,7 +13,7 @@ import {
 import { checkGuidance, checkSampling, checkUnconditional } from './sampling.js';
 import type { Subject } from './subject.js';
 import { checkEndToken, checkImageDecoding, checkSpace, checkTextCodec } from './token-space.js';
-import { checkGradients } from './variables.js';
+import { checkGradients, checkUnlisted } from './variables.js';
 
 /**
  * What is checked of each space, causes before consequences.
@@ -131,6 +131,11 @@ const allChecks = <Context>(reached: Set<string>): Check<Subject<Context>>[] => 
     suggestion:
       'Compute logits from policy.variables with differentiable operations only; a value read to the host or tf.customGrad cuts the gradient.',
     measure: (subject) => checkGradients(subject, reached),
+  },
+  {
+    check: 'unlisted variables',
+    needs: ['gradients'],
+    measure: checkUnlisted,
   },
   {
     check: 'sampling',

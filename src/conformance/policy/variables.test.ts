@@ -46,7 +46,22 @@ describe('variables', () => {
 
   it('of which this space uses none', async () => {
     const variables = { 'text/bias': bias() };
+    const before = tf.memory().numTensors;
     expect(await findings({ variables })).toEqual(['gradients in image']);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('of which one is not listed: a note', async () => {
+    const { 'text/bias': unlisted, ...variables } = right.variables;
+    const before = tf.memory().numTensors;
+    const report = await checkPolicy({ ...right, variables }, { contexts });
+    expect(tf.memory().numTensors).toBe(before);
+    const told = report.checks.filter(({ check }) => check === 'unlisted variables');
+    expect(told).toMatchObject([
+      { space: 'text', level: 'note', detail: expect.stringContaining(unlisted?.name as string) },
+      { space: 'image', level: 'ok' },
+    ]);
+    expect(report.passed).toBe(true);
   });
 
   it('in another order each time', async () => {

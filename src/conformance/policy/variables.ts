@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { NamedVariables, Policy } from '../../policy/policy.js';
+import { someNames, unlistedVariables } from '../../policy/unlisted-variables.js';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
 import { error, type Measured, note, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
@@ -64,6 +65,15 @@ export async function checkGradients<Context>(
   return silent.length === 0 ? ok('reach every variable') : note(`zero for this space: ${silent.join(', ')}`);
 }
 
+/** What the space's log-probs depend on is listed, as far as TensorFlow.js knows of it. */
+export function checkUnlisted<Context>({ policy, contexts, completion, space }: Subject<Context>): Measured {
+  const names = unlistedVariables(policy, () => completionLogProbs(policy, { contexts, completion, space }));
+  if (names.length === 0) return ok('none');
+  return note(
+    `log-probs also depend on ${names.length} variables that will not train: list them in policy.variables if they should (TensorFlow.js's names: ${someNames(names)})`,
+  );
+}
+
 /** Every variable matters to some space. */
 export function checkReached(variables: NamedVariables, reached: ReadonlySet<string>): Measured {
   const names = Object.keys(variables);
@@ -108,9 +118,8 @@ export async function gradientsOf<Context>(
 /** `tf.variableGrads`, with no gradients instead of an error where the loss depends on none of the variables. */
 function variableGrads(loss: () => tf.Scalar, variables: tf.Variable[]): tf.NamedTensorMap {
   try {
-    const { value, grads } = tf.variableGrads(loss, variables);
-    value.dispose();
-    return grads;
+    // In a tidy, as it leaves the loss behind where it throws.
+    return tf.tidy(() => tf.variableGrads(loss, variables).grads);
   } catch (thrown) {
     if (thrown instanceof Error && thrown.message.includes('Cannot find a connection')) return {};
     throw thrown;

@@ -34,7 +34,10 @@ export function measureBalance(evaluation: EnsembleResult, groupSize: number): M
   const shares = sorted
     .map(({ name, spread }) => `${name} ${Math.round((100 * spread) / total)} %`)
     .join(', ');
-  const ratio = smallest.spread > 0 ? `; ${short(largest.spread / smallest.spread)} times the smallest` : '';
+  const ratio =
+    smallest.spread > 0
+      ? `; the largest is ${short(largest.spread / smallest.spread)} times the smallest`
+      : '';
   const detail = `share of the ${standardised ? 'weights' : 'weighted spread within groups'}: ${shares}${ratio}`;
   return largest.spread / total > DOMINANT ? warning(detail) : ok(detail);
 }

@@ -69,7 +69,7 @@ describe('checkReward', () => {
     expect(told.results).toBe('24 scores, 0 abstentions, 0 failures');
     expect(told.spread).toMatch(/^4 of 4 groups have different scores; std 0\.0/);
     expect(told.scale).toMatch(/^mean 0\.\d+, std 0\.0\d+, from 0\.\d+ to 0\.\d+$/);
-    expect(told.speed).toMatch(/ s per sample$/);
+    expect(told.speed).toMatch(/^[\d.]+ (µs|ms|s) per sample$/);
   });
 
   it('has nothing against a right ensemble, nested and with abstentions and a monitor', async () => {
@@ -88,7 +88,7 @@ describe('checkReward', () => {
       new Set([undefined, 'length', 'inner', 'judge']),
     );
     expect(report.checks.find(({ check }) => check === 'balance')?.detail).toMatch(
-      /inner \d+ %, length \d+ %; 1\.\d+ times/,
+      /inner \d+ %, length \d+ %; the largest is 1\.\d+ times the smallest$/,
     );
   });
 
@@ -355,14 +355,16 @@ describe('an ensemble', () => {
     const ensemble = rewardEnsemble<SamplePrompt>({ loud: scaled(1000), quiet: scaled(1) });
     expect(await findings(ensemble)).toEqual(['warning: balance']);
     expect((await detail(ensemble, 'balance'))?.detail).toBe(
-      'share of the weighted spread within groups: loud 100 %, quiet 0 %; 1000 times the smallest',
+      'share of the weighted spread within groups: loud 100 %, quiet 0 %; the largest is 1000 times the smallest',
     );
     const weighed = rewardEnsemble<SamplePrompt>({
       loud: { reward: scaled(1000), weight: -0.001 },
       dark: scaled(2),
     });
     expect(await findings(weighed)).toEqual([]);
-    expect((await detail(weighed, 'balance'))?.detail).toMatch(/dark 67 %, loud 33 %; 2 times the smallest/);
+    expect((await detail(weighed, 'balance'))?.detail).toMatch(
+      /dark 67 %, loud 33 %; the largest is 2 times the smallest/,
+    );
     const standardised = rewardEnsemble<SamplePrompt>(
       { loud: scaled(1000), quiet: scaled(1) },
       { aggregation: 'normalize-then-sum' },

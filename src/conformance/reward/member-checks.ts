@@ -72,7 +72,7 @@ export const memberChecks: readonly Check<Series>[] = [
   {
     check: 'speed',
     measure: ({ values, seconds }) =>
-      seconds === undefined ? note('not measured') : ok(`${short(seconds / values.length)} s per sample`),
+      seconds === undefined ? note('not measured') : ok(`${duration(seconds / values.length)} per sample`),
   },
 ];
 
@@ -111,6 +111,12 @@ function measureSaturation({ values }: Series): Measured {
   const worst = ends.reduce((a, b) => (b.share > a.share ? b : a));
   const detail = `${Math.round(100 * worst.share)} % of ${count} scores are the ${worst.end}, ${short(worst.value)}`;
   return worst.share > SATURATED ? warning(detail) : ok(detail);
+}
+
+/** A time in the unit that suits it. */
+function duration(seconds: number): string {
+  if (seconds < 1e-3) return `${short(1e6 * seconds)} µs`;
+  return seconds < 1 ? `${short(1e3 * seconds)} ms` : `${short(seconds)} s`;
 }
 
 /** How many results are of a kind, and why; the most frequent reasons first. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { twoLevelRun } from '../../../test/support/doctor-runs.js';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
-import { type Finding, formatFindings } from '../findings.js';
+import { type Finding, formatFindings, percentBeside } from '../findings.js';
 import type { LevelMetrics, StepMetrics } from '../metrics.js';
 import { train } from '../train.js';
 import { trainingMonitor } from './monitor.js';
@@ -179,6 +179,31 @@ describe('trainingMonitor', () => {
       expect(found[0]?.step).toBeGreaterThan(FAULT);
       expect(found[0]?.step).toBeLessThan(FAULT + within);
     }
+  });
+
+  it('writes a share apart from its limit', () => {
+    const [finding] = watch(stream(1, from({ reward: { shares: { first: 0.9012, second: 0.0988 } } })), {
+      window: 1,
+    });
+    expect(finding?.evidence).toBe('its share is 90.1 % over 1 steps (allowed: 90 %)');
+    expect([0.5, 0.90004, 0.9, 0.9000001].map((share) => percentBeside(share, 0.9))).toEqual([
+      ...['50 %', '90.004 %', '90 %', '90.000 %'],
+    ]);
+  });
+
+  it('blames failures, not the flat groups that they make', () => {
+    const failing = from({
+      reward: { byMember: { only: { mean: Number.NaN, std: Number.NaN, abstained: 0, failed: 30 } } },
+      advantages: { zeroVarianceFraction: 1, std: 0 },
+    });
+    expect(brief(watch(stream(1, failing))).map(([code]) => code)).toEqual(['reward-failures']);
+  });
+
+  it('only notes flat groups that others are sampled in place of', () => {
+    const advantages = { zeroVarianceFraction: 0.7, resampled: 6 };
+    const [finding] = watch(stream(1, from({ advantages })));
+    expect(finding).toMatchObject({ code: 'flat-groups', severity: 'note' });
+    expect(finding?.evidence).toContain('6 groups of this step were sampled in place of such ones');
   });
 
   it('a rare token now and then is no KL explosion', () => {

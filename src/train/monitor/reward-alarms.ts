@@ -1,4 +1,4 @@
-import { digits, percent } from '../findings.js';
+import { digits, percent, percentBeside } from '../findings.js';
 import type { MonitorView } from './options.js';
 import { type Alarm, alarmState, mean, numberOf } from './state.js';
 import { linearTrend } from './trend.js';
@@ -6,28 +6,40 @@ import { linearTrend } from './trend.js';
 /** How sure the rise of the trained reward must be, in standard errors. */
 const RISE = 3;
 
-/** Flat groups, dominance, hacking, failures and abstentions. */
+/** Failures and abstentions first, as they may explain the others; flat groups, dominance, hacking. */
 export function rewardAlarms(view: MonitorView): Alarm[] {
-  return [flatGroups(view), ...dominance(view), ...hacking(view), ...silence(view)];
+  return [...silence(view), flatGroups(view), ...dominance(view), ...hacking(view)];
 }
 
 function flatGroups({ metrics, series, settings }: MonitorView): Alarm {
   const { flatGroups: allowed, window } = settings;
-  series.push('flat', numberOf(metrics.advantages.zeroVarianceFraction));
+  // Where most samples have no score, groups are flat for that reason, which is told.
+  const flat = mostlyFailed(metrics.reward) ? Number.NaN : numberOf(metrics.advantages.zeroVarianceFraction);
+  series.push('flat', flat);
   const seen = series.recent('flat', window);
   const share = mean(seen);
+  const { resampled = 0 } = metrics.advantages;
+  const replaced = resampled > 0;
   return {
     state: seen.length < window ? 'between' : alarmState(share, allowed, 0.8 * allowed),
     finding: {
       code: 'flat-groups',
-      severity: 'warning',
+      severity: replaced && share < 1 ? 'note' : 'warning',
       message: 'Most groups teach nothing: all of their samples got the same reward.',
-      evidence: `${percent(share)} of the groups in the last ${seen.length} steps have no spread (allowed: ${percent(allowed)})`,
-      suggestion:
-        'Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless.',
+      evidence: `${percentBeside(share, allowed)} of the groups in the last ${seen.length} steps have no spread (allowed: ${percent(allowed)})${replaced ? `; ${resampled} groups of this step were sampled in place of such ones` : ''}`,
+      suggestion: `Use a graded reward instead of pass or fail, larger groups, a higher sampling temperature, or prompts that are neither solved nor hopeless.${replaced ? '' : ' zeroVariance: { resample: n } in the objective samples other prompts in their place.'}`,
       step: metrics.step,
     },
   };
+}
+
+/** Whether every trained reward gave no score to most samples, and failures have a part in it. */
+function mostlyFailed({ byMember, monitors, samples }: MonitorView['metrics']['reward']): boolean {
+  const trained = Object.entries(byMember).filter(([name]) => !(name in monitors));
+  return (
+    trained.some(([, { failed }]) => failed > 0) &&
+    trained.every(([, { failed, abstained }]) => failed + abstained > samples / 2)
+  );
 }
 
 function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
@@ -49,7 +61,7 @@ function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
         code: 'dominating-reward',
         severity: 'warning',
         message: `The reward '${reward}' alone decides the advantages; the others hardly count.`,
-        evidence: `its share is ${percent(share)} over ${seen.length} steps (allowed: ${percent(settings.dominance)})`,
+        evidence: `its share is ${percentBeside(share, settings.dominance)} over ${seen.length} steps (allowed: ${percent(settings.dominance)})`,
         suggestion: `Lower the weight of '${reward}' in the ensemble, or use aggregation 'normalize-then-sum', which gives every reward the same spread.`,
         reward,
         step: metrics.step,
@@ -106,7 +118,7 @@ function silence({ metrics, series, settings }: MonitorView): Alarm[] {
           code: 'reward-failures',
           severity: failedShare > 0.5 ? 'error' : 'warning',
           message: `The reward '${reward}' often fails; the samples that it fails on are left out of training.`,
-          evidence: `${percent(failedShare)} of the samples over ${seen.length} steps (allowed: ${percent(failures)})${failureReason ? `; last reason: ${failureReason}` : ''}`,
+          evidence: `${percentBeside(failedShare, failures)} of the samples over ${seen.length} steps (allowed: ${percent(failures)})${failureReason ? `; last reason: ${failureReason}` : ''}`,
           suggestion:
             'Mend the cause, or wrap the reward so that it retries. Failing on certain samples only also biases what is learned.',
           ...about,
@@ -118,7 +130,7 @@ function silence({ metrics, series, settings }: MonitorView): Alarm[] {
           code: 'reward-abstentions',
           severity: 'warning',
           message: `The reward '${reward}' has an opinion on almost nothing.`,
-          evidence: `it abstains on ${percent(abstainedShare)} of the samples over ${seen.length} steps (allowed: ${percent(abstentions)})`,
+          evidence: `it abstains on ${percentBeside(abstainedShare, abstentions)} of the samples over ${seen.length} steps (allowed: ${percent(abstentions)})`,
           suggestion: 'Check what it expects of a prompt; drop it if it does not apply to these prompts.',
           ...about,
         },
