@@ -362,7 +362,9 @@ describe('an ensemble', () => {
       dark: scaled(2),
     });
     expect(await findings(weighed)).toEqual([]);
-    expect((await detail(weighed, 'balance'))?.detail).toMatch(/dark 67 %, loud 33 %; the largest is 2 times the smallest/);
+    expect((await detail(weighed, 'balance'))?.detail).toMatch(
+      /dark 67 %, loud 33 %; the largest is 2 times the smallest/,
+    );
     const standardised = rewardEnsemble<SamplePrompt>(
       { loud: scaled(1000), quiet: scaled(1) },
       { aggregation: 'normalize-then-sum' },
