@@ -5,7 +5,6 @@ import {
   changedLevels,
   ensembleRun,
   low,
-  matches,
   oneLevelRun,
   type Run,
   tabularRun,
@@ -15,11 +14,10 @@ import {
 import { identityPolicy } from '../../test/support/identity-policy.js';
 import { tabularPolicy } from '../../test/support/tabular-policy.js';
 import { BicotError } from '../errors.js';
-import { balanced, dapo, grpo, t2iR1 } from '../objective/presets.js';
+import { balanced, grpo, t2iR1 } from '../objective/presets.js';
 import { freezeReference } from '../policy/reference.js';
 import { rewardEnsemble } from '../rewards/ensemble.js';
-import { abstain, failure, score } from '../rewards/reward.js';
-import { normalValues, uniformStream } from '../tensor/noise.js';
+import { failure, score } from '../rewards/reward.js';
 import { adamW } from '../train/optimizer.js';
 import { train } from '../train/train.js';
 import { doctor } from './doctor.js';
@@ -212,87 +210,6 @@ describe('doctor', () => {
     );
   });
 
-  it('tells failures and abstentions', async () => {
-    const reward = rewardEnsemble<number>({
-      low,
-      broken: async (samples) => samples.map((_, i) => (i % 5 === 0 ? failure('timeout') : score(i % 7))),
-      silent: async (samples) => samples.map(() => abstain()),
-    });
-    const { findings } = await doctor({ ...oneLevelRun(), reward }, { probe: false });
-    expect(findings.filter(({ code }) => code.startsWith('reward-'))).toMatchObject([
-      { code: 'reward-failures', reward: 'broken', evidence: expect.stringContaining('timeout') },
-      { code: 'reward-abstentions', reward: 'silent' },
-    ]);
-  });
-
-  it('blames failures for groups that they leave without scores', async () => {
-    const failing = (keep: (group: number, i: number) => boolean): Run => ({
-      ...oneLevelRun(),
-      reward: async (samples) =>
-        (await low(samples)).map((result, i) =>
-          keep(Math.floor(i / 8), i % 8) ? result : failure('connection refused'),
-        ),
-    });
-    const all = await doctor(failing(() => false));
-    expect(all.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
-    expect(all.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toBe(
-      'none of 12 groups has two scores, as rewards failed',
-    );
-    const most = await doctor(failing((group, i) => group === 0 || i === 0));
-    expect(most.findings).toMatchObject([{ code: 'reward-failures', severity: 'error' }]);
-    expect(most.rungs.find(({ rung }) => rung === 'rewards')?.evidence).toMatch(
-      /^\d of 3 groups \(9 others have no two scores, as rewards failed\) have no spread/,
-    );
-  });
-
-  it('tells flat groups that are sampled again as what they cost', async () => {
-    let groups = 0;
-    const reward: Run['reward'] = async (samples) =>
-      (await matches(samples)).map((result, i) => {
-        if (i % 8 === 0) groups++;
-        return groups % 4 > 0 ? score(0.5) : result;
-      });
-    const kept = await doctor({ ...oneLevelRun(), reward }, { probe: false });
-    expect(kept.findings).toMatchObject([{ code: 'flat-groups', severity: 'warning' }]);
-    expect(kept.findings[0]?.suggestion).toContain('zeroVariance: { resample: n }');
-    groups = 0;
-    const again = await doctor({ ...oneLevelRun(), reward, objective: dapo() }, { probe: false });
-    expect(again.findings).toMatchObject([{ code: 'flat-groups', severity: 'note' }]);
-    expect(again.findings[0]?.evidence).toMatch(
-      /^9 of 12 .*resample 3\): expect 173 % more sampling, with 32 % of the groups still flat$/,
-    );
-  });
-
-  it.each(['sum-then-normalize', 'normalize-then-sum'] as const)(
-    'says of rewards that cancel that they do: %s',
-    async (aggregation) => {
-      const negative: Run['reward'] = async (samples) =>
-        (await low(samples)).map((result) => (result.kind === 'score' ? score(-result.value) : result));
-      const reward = rewardEnsemble<number>({ low, negative }, { aggregation });
-      const { findings } = await doctor({ ...oneLevelRun(), reward }, { probe: false });
-      const [flat] = findings.filter(({ code }) => code === 'flat-groups');
-      expect(flat).toMatchObject({
-        severity: 'error',
-        message: expect.stringMatching(/^The rewards cancel/),
-      });
-      expect(flat?.suggestion).toContain('weights');
-    },
-  );
-
-  it('notes rewards that say the same or the opposite', async () => {
-    const negative: Run['reward'] = async (samples) =>
-      (await low(samples)).map((result) => (result.kind === 'score' ? score(-0.5 * result.value) : result));
-    const reward = rewardEnsemble<number>({ low, again: low, negative });
-    const { findings } = await doctor({ ...oneLevelRun(), reward }, { probe: false });
-    expect(
-      findings.filter(({ code }) => code === 'correlated-rewards').map(({ message }) => message),
-    ).toEqual([
-      "The rewards 'low' and 'again' say the same.",
-      "The rewards 'low' and 'negative' say the opposite of each other.",
-      "The rewards 'again' and 'negative' say the opposite of each other.",
-    ]);
-  });
-
   it('tells truncation that was not recorded, which training refuses', async () => {
     const run = tabularRun(tabularPolicy(), { text: { topP: 0.9 } });
     const { findings, rungs } = await doctor(run);
@@ -313,72 +230,6 @@ describe('doctor', () => {
       { code: 'truncation-not-recorded', level: 'semantic', severity: 'error' },
     ]);
     expect(findings[0]?.message).toContain('never below');
-  });
-
-  it('finds noise and leaks that only the sampler has', async () => {
-    const exact = tabularPolicy();
-    let call = 0;
-    const withSampler = (change: (logits: tf.Tensor2D) => tf.Tensor): Run =>
-      tabularRun({
-        ...exact,
-        startDecoding(contexts, space, options) {
-          const session = exact.startDecoding?.(contexts, space, options);
-          if (!session) throw new Error('no session');
-          return { ...session, next: (tokens) => tf.tidy(() => change(session.next(tokens)) as tf.Tensor2D) };
-        },
-      });
-    const noisy = withSampler((logits) =>
-      tf.add(logits, tf.tensor2d(normalValues(uniformStream('noise', call++), logits.size), logits.shape)),
-    );
-    const leaky = withSampler((logits) => tf.add(logits, tf.mul(0.1, tf.sum(logits, 0, true))));
-    const codes = async (run: Run) => (await doctor(run, { probe: false })).findings.map(({ code }) => code);
-    expect((await codes(noisy))[0]).toBe('dropout');
-    expect((await codes(leaky))[0]).toBe('batch-leak');
-    exact.dispose();
-  });
-
-  it('finds noise of any strength that only the sampler has, and does not take it for a leak', async () => {
-    const exact = tabularPolicy();
-    for (const strength of [0.05, 1, 5, 30]) {
-      let call = 0;
-      const noisy = tabularRun({
-        ...exact,
-        startDecoding(contexts, space, options) {
-          const session = exact.startDecoding?.(contexts, space, options);
-          if (!session) throw new Error('no session');
-          const noise = (size: number) => normalValues(uniformStream('sampling', strength, call++), size);
-          return {
-            ...session,
-            next: (tokens) =>
-              tf.tidy(() => {
-                const logits = session.next(tokens);
-                return tf.add(logits, tf.mul(strength, tf.tensor2d(noise(logits.size), logits.shape)));
-              }),
-          };
-        },
-      });
-      const { findings } = await doctor(noisy, { probe: false });
-      expect(findings.map(({ code }) => code)).toContain('dropout');
-      expect(findings.map(({ code }) => code)).not.toContain('batch-leak');
-    }
-    exact.dispose();
-  });
-
-  it('finds a rollout that ignores its seed, but takes one stream for a whole batch', async () => {
-    const run = tabularRun();
-    let seed = 0;
-    const random = await doctor(
-      { ...run, rollout: (request) => run.rollout({ ...request, seed: seed++ }) },
-      { probe: false },
-    );
-    expect(random.findings).toMatchObject([{ code: 'dropout', severity: 'warning', level: 'semantic' }]);
-    expect(random.findings[0]?.evidence).toMatch(/^\d samples of one prompt get other tokens/);
-    const bySize = await doctor(
-      { ...run, rollout: (request) => run.rollout({ ...request, seed: request.prompts.length }) },
-      { probe: false },
-    );
-    expect(bySize.findings).toEqual([]);
-    free(run);
   });
 
   it('finds rows that see each other', async () => {
