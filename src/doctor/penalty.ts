@@ -1,6 +1,6 @@
 import { levelObjective, lossObjective } from '../objective/objective.js';
 import type { Rollout } from '../rollout/types.js';
-import { digits, type Finding } from '../train/findings.js';
+import { type Finding, rounded } from '../train/findings.js';
 import { levelBatches } from '../train/levels.js';
 import type { StepMetrics } from '../train/metrics.js';
 import { median } from '../train/monitor/state.js';
@@ -96,13 +96,13 @@ export const FAR = 0.3;
 /** Where the policy is still near: whether the penalty's gradient is larger than the rewards' was. */
 export function judgeBalance<P, C>({ doctor }: Patient<P, C>, pull: Pull, steps: number): Outcome {
   const balance = pull.norm / pull.rewards;
-  const evidence = `there the gradient of the penalty is ${digits(balance)} of the reward's (allowed: ${doctor.limits.klBalance})`;
+  const evidence = `there the gradient of the penalty is ${rounded(balance)} of the reward's (allowed: ${doctor.limits.klBalance})`;
   if (balance <= doctor.limits.klBalance) return outcome(evidence);
   const even = Number((pull.weight / balance).toPrecision(1));
   return outcome(evidence, [
     tooLarge(
-      `after ${steps} steps on one prompt, ‖β∇KL‖ is ${digits(pull.norm)} and the rewards' gradient was ${digits(pull.rewards)} on the way: ${digits(balance)} times (allowed: ${doctor.limits.klBalance})`,
-      `it is ${digits(pull.weight)}, and they would balance at about ${even}`,
+      `after ${steps} steps on one prompt, ‖β∇KL‖ is ${rounded(pull.norm)} and the rewards' gradient was ${rounded(pull.rewards)} on the way: ${rounded(balance)} times (allowed: ${doctor.limits.klBalance})`,
+      `it is ${rounded(pull.weight)}, and they would balance at about ${even}`,
     ),
   ]);
 }
@@ -118,8 +118,8 @@ export function judgeRise<P, C>(
   if (kept >= doctor.limits.klRise || !sure) return outcome(evidence);
   return outcome(evidence, [
     tooLarge(
-      `${steps} steps on one prompt changed its reward by ${digits(free.change)} without the penalty and by ${digits(held.change)} with it (allowed: at least ${100 * doctor.limits.klRise} % of that)`,
-      `it is ${digits(pull.weight)}`,
+      `${steps} steps on one prompt changed its reward by ${rounded(free.change)} without the penalty and by ${rounded(held.change)} with it (allowed: at least ${100 * doctor.limits.klRise} % of that)`,
+      `it is ${rounded(pull.weight)}`,
     ),
   ]);
 }

@@ -1,6 +1,6 @@
 import type { Objective } from '../objective/objective.js';
 import type { Reference } from '../policy/reference.js';
-import { digits, type Finding, percent } from '../train/findings.js';
+import { type Finding, percent, rounded } from '../train/findings.js';
 import type { StepMetrics } from '../train/metrics.js';
 import { type Course, certainty } from './course.js';
 import { rewardsOnly, withSettings } from './gradients.js';
@@ -104,7 +104,7 @@ function judgeLearning<P, C>(
   const first = records.find(({ reward }) => !Number.isNaN(reward.mean))?.reward.mean ?? Number.NaN;
   const scored = records.filter(({ reward }) => !Number.isNaN(reward.mean)).length;
   const unscored = scored < records.length ? ` (${scored} of them could be scored)` : '';
-  const evidence = `reward of one prompt ${digits(first)} ${change < 0 ? '−' : '+'} ${digits(Math.abs(change))} in ${records.length} steps${unscored} at learning rate ${digits(learningRate)} without the penalty (${digits(Math.abs(t) > Math.abs(z) ? t : z)} standard errors, wanted: above ${rise})`;
+  const evidence = `reward of one prompt ${rounded(first)} ${change < 0 ? '−' : '+'} ${rounded(Math.abs(change))} in ${records.length} steps${unscored} at learning rate ${rounded(learningRate)} without the penalty (${rounded(Math.abs(t) > Math.abs(z) ? t : z)} standard errors, wanted: above ${rise})`;
   const findings = failures(records, doctor.limits.failures);
   if (certainty(course) > rise) return outcome(evidence, findings);
   const fell = Math.min(t, z) < -rise;

@@ -32,7 +32,8 @@ export function lossGradients(loss: () => tf.Scalar, variables: NamedVariables):
 /** Says in the library's words what TensorFlow.js says of a loss without variables. */
 function connected<T>(differentiate: () => T): T {
   try {
-    return differentiate();
+    // In a tidy, as TensorFlow.js leaves the loss behind when it finds no variable in it.
+    return tf.tidy(differentiate as () => tf.TensorContainer) as T;
   } catch (error) {
     if (!(error instanceof Error && error.message.includes('Cannot find a connection'))) throw error;
     throw new BicotError(
