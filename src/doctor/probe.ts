@@ -106,14 +106,18 @@ function judgeLearning<P, C>(
   const unscored = scored < records.length ? ` (${scored} of them could be scored)` : '';
   const evidence = `reward of one prompt ${rounded(first)} ${change < 0 ? '−' : '+'} ${rounded(Math.abs(change))} in ${records.length} steps${unscored} at learning rate ${rounded(learningRate)} without the penalty (${rounded(Math.abs(t) > Math.abs(z) ? t : z)} standard errors, wanted: above ${rise})`;
   const findings = failures(records, doctor.limits.failures);
-  if (certainty(course) > rise) return outcome(evidence, findings);
+  // Chance alone may look like a rise; at a rate of 0 it is.
+  if (learningRate > 0 && certainty(course) > rise) return outcome(evidence, findings);
   const fell = Math.min(t, z) < -rise;
   findings.push({
     code: 'not-learning',
     severity: fell || learningRate === 0 ? 'warning' : 'note',
-    message: fell
-      ? 'Trained on one prompt without a penalty, the reward falls.'
-      : 'Trained on one prompt without a penalty, the reward did not clearly rise.',
+    message:
+      learningRate === 0
+        ? 'The learning rate is 0: nothing will be learned.'
+        : fell
+          ? 'Trained on one prompt without a penalty, the reward falls.'
+          : 'Trained on one prompt without a penalty, the reward did not clearly rise.',
     evidence,
     suggestion: adviceOf(fell, learningRate),
   });
