@@ -223,6 +223,31 @@ describe("the doctor's page", () => {
     expect(log.mock.calls[0]?.[0]).toMatch(/^ok {3}determinism[\s\S]*Healthy: ready to train\.$/);
   });
 
+  it('shows the report of a rollout that does not tell of its guidance', async () => {
+    const { module } = blockWith('doctor(options)');
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { options } = await run(module.replace('steps: 1000', 'steps: 1'), ['options']);
+    log.mockRestore();
+    const honest = options as bicot.TrainOptions<string, bicot.TokenContext>;
+    const report = await bicot.doctor({
+      ...honest,
+      steps: 1000,
+      rollout: async (request) => {
+        const rollout = await honest.rollout(request);
+        const levels = rollout.levels.map((level) =>
+          level.name === 'token' ? { ...level, sampling: {} } : level,
+        );
+        return { ...rollout, levels };
+      },
+    });
+    const [, shown] = read('docs/doctor.md').match(/^```text\n([\s\S]*?)\n```$/m) ?? [];
+    // The stand-in has been trained by the tests above, so the words are compared, and the scale that was found.
+    const words = (text: string | undefined) => text?.replace(/\d[\d.e-]*/g, '#');
+    const told = bicot.formatDoctorReport(report);
+    expect(words(told)).toBe(words(shown));
+    expect(told).toContain("Recorded log-probs of level 'token' fit guidance of scale 3,");
+  });
+
   it('tells every finding that there is, by its code, and no other', () => {
     const source = readFileSync(join(root, 'src/train/findings.ts'), 'utf8');
     const [union = ''] = source.match(/export type FindingCode =[^;]*;/) ?? [];
