@@ -28,6 +28,22 @@ export function assertFiniteNumber(where: string, what: string, value: number): 
 }
 
 /**
+ * Throws if a log-prob is NaN. The loss alone would not always tell: some backends make a number of NaN on the way.
+ * @param where e.g. `train: step 3, update`
+ * @param whose e.g. `the policy`
+ * @throws BicotError `non-finite`
+ */
+export function assertNoNaN(where: string, whose: string, level: string, logProbs: ArrayLike<number>): void {
+  for (let i = 0; i < logProbs.length; i++) {
+    if (!Number.isNaN(logProbs[i])) continue;
+    throw new BicotError(
+      'non-finite',
+      `${where}: log-probs of ${whose} at level '${level}' are NaN, so logits() gave NaN. The weights were left as they were. Look for a division by 0 or a logarithm of 0 in the model, or go back to weights before they diverged.`,
+    );
+  }
+}
+
+/**
  * Throws unless a number is a whole one of at least `least`.
  * @throws BicotError `value`
  */

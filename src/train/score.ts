@@ -2,7 +2,7 @@ import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import { levelLogProbs, type RowRange } from '../rollout/level-log-probs.js';
 import type { LevelRollout } from '../rollout/types.js';
-import { throwIfAborted } from './guards.js';
+import { assertNoNaN, throwIfAborted } from './guards.js';
 import { rowRanges } from './micro-batch.js';
 
 /** How rows are scored without gradients. */
@@ -16,7 +16,7 @@ export interface ScoreOptions {
 
 /** Log-probs of a level's rows under the policy that sampled it, `[R · T]` on the host. */
 export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions): Promise<Float32Array> {
-  return score(level, options, (range) => levelLogProbs(level, range));
+  return score(level, options, 'the policy', (range) => levelLogProbs(level, range));
 }
 
 /** Log-probs of a level's rows under the frozen weights, `[R · T]` on the host. */
@@ -25,7 +25,7 @@ export function referenceLogProbs<C>(
   reference: Reference<C>,
   options: ScoreOptions,
 ): Promise<Float32Array> {
-  return score(level, options, (range) =>
+  return score(level, options, 'the reference', (range) =>
     reference.run((frozen: Policy<C>) => levelLogProbs(level, { ...range, policy: frozen })),
   );
 }
@@ -33,6 +33,7 @@ export function referenceLogProbs<C>(
 async function score<C>(
   level: LevelRollout<C>,
   options: ScoreOptions,
+  whose: string,
   logProbs: (range: RowRange) => ReturnType<typeof levelLogProbs>,
 ): Promise<Float32Array> {
   const { rows, width } = level.completion;
@@ -41,7 +42,9 @@ async function score<C>(
     throwIfAborted(options.where, options.signal);
     const values = logProbs(range); // [rows of the range, T]
     try {
-      scored.set(await values.data(), range.begin * width);
+      const own = await values.data();
+      assertNoNaN(options.where, whose, level.name, own);
+      scored.set(own, range.begin * width);
     } finally {
       values.dispose();
     }

@@ -251,6 +251,36 @@ describe('updatePolicy', () => {
   });
 });
 
+describeOnBackends('updatePolicy, where log-probs are NaN,', () => {
+  it('says so, naming the level, before any weight changes', async () => {
+    const policy = identityPolicy({ vocabulary: V });
+    const rollout = makeRollout(policy);
+    const head = policy.variables['output.image'] as tf.Variable;
+    tf.tidy(() => head.assign(tf.mul(head, Number.NaN)));
+    const before = await Promise.all(Object.values(policy.variables).map((variable) => variable.data()));
+    for (const options of [{}, { levels: { token: { weight: 0 } } }]) {
+      const levels = levelBatches(
+        policy as Policy<unknown>,
+        rollout,
+        ADVANTAGES,
+        balanced({ klWeight: 0, ...options }),
+      );
+      const optimizer = recorder();
+      await expect(update(policy, levels, { optimizer })).rejects.toMatchObject({
+        code: 'non-finite',
+        message: expect.stringMatching(
+          /log-probs of the policy at level 'token' are NaN, so logits\(\) gave NaN/,
+        ),
+      });
+      expect(optimizer.step).toBe(0);
+      optimizer.dispose();
+    }
+    const after = await Promise.all(Object.values(policy.variables).map((variable) => variable.data()));
+    expect(after).toEqual(before);
+    policy.dispose();
+  });
+});
+
 describe('applyGradients', () => {
   it('refuses a NaN before any weight changes', async () => {
     const w = tf.variable(tf.tensor1d([1, 2]));

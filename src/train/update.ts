@@ -7,7 +7,7 @@ import { levelLogProbs, levelScores, type RowRange } from '../rollout/level-log-
 import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
 import { type GradientAccumulator, globalNorm, gradientAccumulator, lossGradients } from './gradients.js';
-import { assertFiniteNumber, throwIfAborted } from './guards.js';
+import { assertFiniteNumber, assertNoNaN, throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
 import { rowRanges } from './micro-batch.js';
 import { policyLogProbs } from './score.js';
@@ -128,6 +128,7 @@ async function levelGradients<C>(
   for (const range of rowRanges(rows, options.microBatch / samplesPerRow)) {
     throwIfAborted(options.where, options.signal);
     const pass = await microBatchGradients(policy, batch, range, sum);
+    assertNoNaN(options.where, 'the policy', name, pass.logProbs);
     assertFiniteNumber(options.where, `the loss of level '${name}'`, pass.loss);
     logProbs.set(pass.logProbs, range.begin * width);
     loss += pass.loss;
