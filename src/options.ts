@@ -45,3 +45,12 @@ export function assertNumber(what: string, name: string, value: unknown, rule: N
   if (typeof value === 'number' && rule.test(value)) return;
   throw new BicotError('value', `${what}: ${name} is ${String(value)}, but must be ${rule.words}.`);
 }
+
+/**
+ * Throws unless an option is true or false.
+ * @throws BicotError `value`
+ */
+export function assertFlag(what: string, name: string, value: unknown): void {
+  if (typeof value === 'boolean') return;
+  throw new BicotError('value', `${what}: ${name} is ${String(value)}, but must be true or false.`);
+}

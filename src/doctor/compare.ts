@@ -1,5 +1,6 @@
 import { keptBytes } from '../policy/kept.js';
 import { tokenBatch, tokenRow } from '../policy/tokens.js';
+import { selectRows } from '../rollout/groups.js';
 import type { LevelRollout } from '../rollout/types.js';
 
 /** The largest `|a − b|` over a level's valid tokens. NaN shows as infinity. */
@@ -37,30 +38,7 @@ export function meanGap<C>(level: LevelRollout<C>, a: ArrayLike<number>, b: Arra
 
 /** Some rows of a level as a level of their own, at the same width. */
 export function pickRows<C>(level: LevelRollout<C>, rows: readonly number[]): LevelRollout<C> {
-  const { completion, behaviourLogProbs, entropy, contexts, kept } = level;
-  const { width } = completion;
-  const bytes = kept ? width * keptBytes(kept.vocabulary) : 0;
-  const cut = <A extends Float32Array | Int32Array | Uint8Array>(values: A, stride: number): A => {
-    const picked = values.slice(0, rows.length * stride) as A;
-    rows.forEach((row, at) => {
-      picked.set(values.subarray(row * stride, (row + 1) * stride), at * stride);
-    });
-    return picked;
-  };
-  return {
-    ...level,
-    contexts: rows.map((row) => contexts[row] as C),
-    completion: {
-      ids: cut(completion.ids, width),
-      lengths: cut(completion.lengths, 1),
-      rows: rows.length,
-      width,
-    },
-    behaviourLogProbs: cut(behaviourLogProbs, width),
-    entropy: cut(entropy, width),
-    ...(kept && { kept: { ...kept, bits: cut(kept.bits, bytes), rows: rows.length } }),
-    samplesPerRow: 1,
-  };
+  return { ...selectRows(level, rows), samplesPerRow: 1 };
 }
 
 /** One row without its padding. */

@@ -1,3 +1,4 @@
+import { difference } from '../conformance/policy/compare.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { digits, type Finding } from '../train/findings.js';
 import { pickRows, typicalRows, unpaddedRow } from './compare.js';
@@ -21,10 +22,10 @@ export async function examineInvariance<P, C>(
     const from = row * level.completion.width;
     const together = scores.subarray(from, from + length);
     const padded = await scoreLevel(patient, pickRows(level, [row]));
-    mates = Math.max(mates, gap(padded, together, length));
+    mates = Math.max(mates, difference(padded.subarray(0, length), together));
     if (length === level.completion.width) continue;
     const exact = await scoreLevel(patient, unpaddedRow(level, row));
-    padding = Math.max(padding, gap(exact, padded, length));
+    padding = Math.max(padding, difference(exact.subarray(0, length), padded));
   }
   const measured = (what: string, value: number) =>
     `log-probs of a row ${what} differ by up to ${digits(value)} nats over ${rows.length} rows (allowed: ${digits(allowed)})`;
@@ -52,14 +53,4 @@ export async function examineInvariance<P, C>(
     });
   }
   return findings;
-}
-
-/** NaN counts as infinite. */
-function gap(a: Float32Array, b: Float32Array, length: number): number {
-  let largest = 0;
-  for (let i = 0; i < length; i++) {
-    const difference = Math.abs((a[i] as number) - (b[i] as number));
-    largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
-  }
-  return largest;
 }

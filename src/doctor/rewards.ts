@@ -1,8 +1,8 @@
-import { combineRewards, type RewardTable } from '../objective/combine.js';
 import { rewardShares } from '../objective/shares.js';
-import { evaluateReward } from '../rewards/ensemble.js';
-import type { RewardResult } from '../rewards/reward.js';
+import { concatEnsembleResults } from '../rewards/concat.js';
+import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
 import type { Rollout } from '../rollout/types.js';
+import { combine } from '../train/collect.js';
 import { digits, type Finding, percent, percentBeside } from '../train/findings.js';
 import { membersMetrics } from '../train/metrics.js';
 import { correlations } from './correlations.js';
@@ -25,10 +25,12 @@ export async function examineRewards<P, C>(
     rollouts.push(rollout);
   }
   const spread = spreadOf(patient);
-  const shares = sharesOf(patient);
+  const [first, ...more] = scored.map(({ rewards }) => rewards);
+  const all = concatEnsembleResults([first as EnsembleResult, ...more]);
+  const shares = sharesOf(patient, all);
   // Failures first: they may be why groups have no spread.
   const findings = [
-    ...examineResults(patient),
+    ...examineResults(patient, all),
     ...examineSpread(patient, spread),
     ...examineShares(patient, shares),
   ];
@@ -44,14 +46,7 @@ async function scoreBatch<P, C>(patient: Patient<P, C>, rollout: Rollout<P, C>):
   patient.checkAbort();
   const { reward, objective } = patient.settings;
   const rewards = await evaluateReward(reward, rollout.samples);
-  const combined = combineRewards(rewards.table, {
-    ...objective.advantages,
-    weights: rewards.weights,
-    aggregation: rewards.aggregation,
-    abstention: rewards.abstention,
-    groupSize: rollout.groupSize,
-  });
-  return { rewards, combined };
+  return { rewards, combined: combine({ objective, groupSize: rollout.groupSize }, rewards) };
 }
 
 /** How many times the batches that there are may be drawn in addition. */
@@ -63,17 +58,10 @@ function isClose({ flat, groups }: Spread, limit: number): boolean {
   return Math.abs(share - limit) < Math.sqrt((limit * Math.max(0, 1 - limit)) / groups);
 }
 
-function examineResults<P, C>({ scored, doctor }: Patient<P, C>): Finding[] {
-  const names = Object.keys(scored[0]?.rewards.results ?? {});
-  const all = Object.fromEntries(
-    names.map((name): [string, RewardResult[]] => [
-      name,
-      scored.flatMap(({ rewards }) => [...(rewards.results[name] ?? [])]),
-    ]),
-  );
-  const metrics = membersMetrics(names, { ...(scored[0] as ScoredBatch).rewards, results: all });
+function examineResults<P, C>({ doctor }: Patient<P, C>, all: EnsembleResult): Finding[] {
+  const metrics = membersMetrics(Object.keys(all.results), all);
   return Object.entries(metrics).flatMap(([reward, { failed, abstained, failureReason }]) => {
-    const total = all[reward]?.length ?? 0;
+    const total = all.results[reward]?.length ?? 0;
     const findings: Finding[] = [];
     if (failed > doctor.limits.failures * total) {
       findings.push({
@@ -99,21 +87,13 @@ function examineResults<P, C>({ scored, doctor }: Patient<P, C>): Finding[] {
   });
 }
 
-/** All batches as one table. */
-function sharesOf<P, C>({ scored, settings, rollouts }: Patient<P, C>): Record<string, number> {
-  const { rewards } = scored[0] as ScoredBatch;
-  const values = Float64Array.from(scored.flatMap((batch) => [...batch.rewards.table.values]));
-  const table: RewardTable = {
-    names: rewards.table.names,
-    values,
-    rows: scored.reduce((sum, batch) => sum + batch.rewards.table.rows, 0),
-  };
+function sharesOf<P, C>(
+  { settings, rollouts }: Patient<P, C>,
+  { table, weights, aggregation, abstention }: EnsembleResult,
+): Record<string, number> {
   return rewardShares({
-    table,
-    weights: rewards.weights,
+    ...{ table, weights, aggregation, abstention },
     groupSize: rollouts[0]?.groupSize ?? settings.groupSize,
-    aggregation: rewards.aggregation,
-    abstention: rewards.abstention,
     scale: settings.objective.advantages.scale,
   });
 }

@@ -143,7 +143,7 @@ export function groupAdvantages(rewards: ArrayLike<number>, options: AdvantageOp
 }
 
 /** Which groups have no spread. */
-export function flatness(groupStd: Float64Array): Omit<GroupAdvantages, 'advantages'> {
+function flatness(groupStd: Float64Array): Omit<GroupAdvantages, 'advantages'> {
   const flat = Array.from(groupStd, (std) => std <= ZERO_SPREAD);
   const count = flat.filter(Boolean).length;
   return { groupStd, flat, zeroVarianceFraction: flat.length === 0 ? 0 : count / flat.length };

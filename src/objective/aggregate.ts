@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { maskedFill } from '../tensor/masked.js';
 import { assertFloat, assertShape } from '../tensor/shape.js';
-import { zeroWhereUnweighted } from './unweighted.js';
 
 /**
  * One number out of per-token losses: `Σ_it w_it · l_it`, with the weights of `tokenWeights`, which hold the
@@ -14,5 +14,5 @@ export function aggregate(losses: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar 
   assertShape('aggregate: losses', losses, [null, null], '[N, T]');
   assertShape('aggregate: weights', weights, losses.shape, '[N, T]');
   assertFloat('aggregate', { losses, weights });
-  return tf.tidy(() => tf.sum(tf.mul(weights, zeroWhereUnweighted(losses, weights))) as tf.Scalar);
+  return tf.tidy(() => tf.sum(tf.mul(weights, maskedFill(losses, weights))) as tf.Scalar);
 }

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
-import { assertKnownOptions, assertNumber, NOT_NEGATIVE } from '../options.js';
+import { assertFlag, assertKnownOptions, assertNumber, NOT_NEGATIVE } from '../options.js';
 import { stopGradient } from '../tensor/gradients.js';
+import { maskedFill } from '../tensor/masked.js';
 import { assertFloat, assertShape } from '../tensor/shape.js';
 import { aggregate } from './aggregate.js';
 import {
@@ -20,7 +21,6 @@ import {
 } from './ratio.js';
 import { unclipped } from './surrogates/clipped.js';
 import { checkSurrogate, type Surrogate } from './surrogates/surrogate.js';
-import { zeroWhereUnweighted } from './unweighted.js';
 
 /** What the loss of one level is made of. The caller keeps ownership of all tensors. */
 export interface LevelLossInput {
@@ -69,7 +69,8 @@ export interface LossObjective {
   readonly offPolicyThreshold?: number | null;
 }
 
-const LOSS_SETTINGS: readonly string[] = [
+/** Names of a loss's settings. */
+export const LOSS_SETTINGS = [
   'ratio',
   'surrogate',
   'klWeight',
@@ -78,7 +79,7 @@ const LOSS_SETTINGS: readonly string[] = [
   'entropyWeight',
   'importance',
   'offPolicyThreshold',
-] satisfies (keyof LossObjective)[];
+] as const satisfies readonly (keyof LossObjective)[];
 
 /** One level of `grpoLoss`. */
 export interface LossLevel {
@@ -110,7 +111,7 @@ export function levelLoss(input: LevelLossInput, objective: LossObjective): tf.S
     // Rows that only the KL sees have a weight there.
     const present = input.klWeights ? tf.maximum(weights, input.klWeights) : weights;
     const mask = tf.cast(tf.notEqual(present, 0), 'float32') as tf.Tensor2D; // [N, T]
-    const valid = (values: tf.Tensor2D) => zeroWhereUnweighted(values, mask); // [N, T]
+    const valid = (values: tf.Tensor2D) => maskedFill(values, mask); // [N, T]
     // −∞ · 0, for an advantage of 0, would be NaN.
     const logProbs = tf.maximum(valid(input.logProbs), LOWEST_LOG_PROB) as tf.Tensor2D;
     const old = stopGradient(input.oldLogProbs ? valid(input.oldLogProbs) : logProbs); // [N, T]
@@ -186,12 +187,7 @@ export function checkLossObjective(what: string, objective: LossObjective): void
   checkKlKind(`${what}: klEstimator`, klEstimator);
   assertNumber(what, 'entropyWeight', entropyWeight, NOT_NEGATIVE);
   if (importance !== null && importance !== undefined) checkImportance(what, importance);
-  if (typeof klImportance !== 'boolean') {
-    throw new BicotError(
-      'value',
-      `${what}: klImportance is ${String(klImportance)}, but must be true or false.`,
-    );
-  }
+  assertFlag(what, 'klImportance', klImportance);
   if (objective.offPolicyThreshold !== null && objective.offPolicyThreshold !== undefined) {
     assertNumber(what, 'offPolicyThreshold', objective.offPolicyThreshold, NOT_NEGATIVE);
   }

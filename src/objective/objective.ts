@@ -1,5 +1,5 @@
 import { BicotError } from '../errors.js';
-import { assertKnownOptions } from '../options.js';
+import { assertFlag, assertKnownOptions } from '../options.js';
 import {
   type AdvantageBaseline,
   type AdvantageScale,
@@ -12,7 +12,7 @@ import { type Coefficient, checkCoefficient, coefficientValue, initialState } fr
 import { checkEntropyShare } from './entropy.js';
 import type { ImportanceCorrection } from './importance.js';
 import type { KlKind } from './kl.js';
-import { checkLossObjective, type LossObjective } from './loss.js';
+import { checkLossObjective, LOSS_SETTINGS, type LossObjective } from './loss.js';
 import type { RatioLevel } from './ratio.js';
 import type { Surrogate } from './surrogates/surrogate.js';
 import { checkNormalizer, checkWeight, type Normalizer } from './weights.js';
@@ -74,15 +74,8 @@ export interface Objective {
 export const LEVEL_SETTINGS: readonly string[] = [
   'weight',
   'normalizer',
-  'ratio',
-  'surrogate',
-  'klWeight',
-  'klEstimator',
-  'klImportance',
-  'entropyWeight',
+  ...LOSS_SETTINGS,
   'topEntropyShare',
-  'importance',
-  'offPolicyThreshold',
 ] satisfies (keyof LevelObjective)[];
 
 /**
@@ -106,7 +99,7 @@ export function levelObjective(objective: Objective, name: string): LevelObjecti
   checkCoefficient(what, 'entropyWeight', level.entropyWeight);
   checkEntropyShare(what, level.topEntropyShare);
   checkLossObjective(what, lossObjective(level));
-  checkFlag(what, 'joint', objective.joint);
+  assertFlag(what, 'joint', objective.joint);
   if (objective.joint && level.normalizer !== 'token-mean') {
     throw new BicotError(
       'value',
@@ -137,11 +130,6 @@ export function lossObjective(
   return { ratio, surrogate, klEstimator, klImportance, importance, offPolicyThreshold, ...coefficients };
 }
 
-function checkFlag(what: string, name: string, value: unknown): void {
-  if (typeof value === 'boolean') return;
-  throw new BicotError('value', `${what}: ${name} is ${String(value)}, but must be true or false.`);
-}
-
 function checkAdvantages(what: string, advantages: AdvantageObjective): void {
   assertKnownOptions(`${what}: advantages`, advantages, [
     'scale',
@@ -156,7 +144,7 @@ function checkAdvantages(what: string, advantages: AdvantageObjective): void {
   checkBaseline(what, advantages.baseline);
   checkAdvantageClip(what, advantages.clip);
   checkZeroVariance(what, advantages.zeroVariance);
-  checkFlag(what, 'zeroVarianceKl', advantages.zeroVarianceKl);
+  assertFlag(what, 'zeroVarianceKl', advantages.zeroVarianceKl);
   if (!advantages.zeroVarianceKl && advantages.zeroVariance !== 'keep') {
     throw new BicotError(
       'value',

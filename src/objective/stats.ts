@@ -86,8 +86,8 @@ export function levelStats(input: LevelStatsInput, objective: StatsObjective = {
   };
 }
 
-/** exp(Δ) − Δ − 1, without cancellation near 0, and with Δ clamped as in the loss. */
-function k3(delta: number): number {
+/** exp(Δ) − Δ − 1 on the host: without cancellation near 0, and with Δ clamped as in the loss. */
+export function k3(delta: number): number {
   const clamped = Math.min(MAX_LOG_RATIO, Math.max(-MAX_LOG_RATIO, delta));
   return Math.expm1(clamped) - clamped;
 }

@@ -18,37 +18,48 @@ export function selectGroups<P, C>(rollout: Rollout<P, C>, groups: readonly numb
     );
   }
   return {
-    prompts: pick(prompts, groups, 1),
+    prompts: groups.map((group) => prompts[group] as P),
     groupSize,
     levels: rollout.levels.map((level) => {
       const rowsPerGroup = groupSize / level.samplesPerRow;
-      const { completion, kept } = level;
-      const { width } = completion;
-      return {
-        ...level,
-        contexts: pick(level.contexts, groups, rowsPerGroup),
-        completion: {
-          ids: pickRows(completion.ids, groups, rowsPerGroup * width),
-          lengths: pickRows(completion.lengths, groups, rowsPerGroup),
-          rows: groups.length * rowsPerGroup,
-          width,
-        },
-        behaviourLogProbs: pickRows(level.behaviourLogProbs, groups, rowsPerGroup * width),
-        entropy: pickRows(level.entropy, groups, rowsPerGroup * width),
-        ...(kept && {
-          kept: {
-            ...kept,
-            bits: pickRows(kept.bits, groups, rowsPerGroup * width * keptBytes(kept.vocabulary)),
-            rows: groups.length * rowsPerGroup,
-          },
-        }),
-      };
+      const rows = groups.flatMap((group) =>
+        Array.from({ length: rowsPerGroup }, (_, i) => group * rowsPerGroup + i),
+      );
+      return selectRows(level, rows);
     }),
     samples: groups.flatMap((group, place) =>
       samples
         .slice(group * groupSize, (group + 1) * groupSize)
         .map((sample) => ({ ...sample, group: place })),
     ),
+  };
+}
+
+/** Some rows of a level, in the order given, at the same width. */
+export function selectRows<C>(level: LevelRollout<C>, rows: readonly number[]): LevelRollout<C> {
+  const { completion, behaviourLogProbs, entropy, contexts, kept } = level;
+  const { width } = completion;
+  const cut = <A extends Float32Array | Int32Array | Uint8Array>(values: A, perRow: number): A => {
+    const picked = new (values.constructor as new (length: number) => A)(rows.length * perRow);
+    rows.forEach((row, place) => {
+      picked.set(values.subarray(row * perRow, (row + 1) * perRow), place * perRow);
+    });
+    return picked;
+  };
+  return {
+    ...level,
+    contexts: rows.map((row) => contexts[row] as C),
+    completion: {
+      ids: cut(completion.ids, width),
+      lengths: cut(completion.lengths, 1),
+      rows: rows.length,
+      width,
+    },
+    behaviourLogProbs: cut(behaviourLogProbs, width),
+    entropy: cut(entropy, width),
+    ...(kept && {
+      kept: { ...kept, bits: cut(kept.bits, width * keptBytes(kept.vocabulary)), rows: rows.length },
+    }),
   };
 }
 
@@ -127,20 +138,4 @@ function concatLevels<C>(levels: readonly LevelRollout<C>[]): LevelRollout<C> {
       },
     }),
   };
-}
-
-function pick<T>(items: readonly T[], groups: readonly number[], perGroup: number): T[] {
-  return groups.flatMap((group) => items.slice(group * perGroup, (group + 1) * perGroup));
-}
-
-function pickRows<A extends Int32Array | Float32Array | Uint8Array>(
-  values: A,
-  groups: readonly number[],
-  perGroup: number,
-): A {
-  const picked = new (values.constructor as new (length: number) => A)(groups.length * perGroup);
-  groups.forEach((group, place) => {
-    picked.set(values.subarray(group * perGroup, (group + 1) * perGroup), place * perGroup);
-  });
-  return picked;
 }

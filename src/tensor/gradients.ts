@@ -16,6 +16,23 @@ export function stopGradient<T extends tf.Tensor>(x: T): T {
 }
 
 /**
+ * `tf.variableGrads`, with `undefined` instead of an error where the loss depends on none of the variables; and then it
+ * leaves nothing behind, which TensorFlow.js would.
+ * @returns the caller disposes value and gradients
+ */
+export function variableGradients(
+  loss: () => tf.Scalar,
+  variables: tf.Variable[],
+): { value: tf.Scalar; grads: tf.NamedTensorMap } | undefined {
+  try {
+    return tf.tidy(() => tf.variableGrads(loss, variables));
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('Cannot find a connection')) return undefined;
+    throw error;
+  }
+}
+
+/**
  * Throws if TensorFlow.js was loaded without its gradients (`@tensorflow/tfjs-core` alone has none).
  * @throws BicotError `backend`
  */

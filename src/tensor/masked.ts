@@ -5,11 +5,12 @@ import { assertShape } from './shape.js';
  * Replaces masked entries by 0. Unlike a product with the mask this is safe for infinities
  * (`0 · −∞` is NaN), in the value and in the gradient.
  * @param values any shape
- * @param mask same shape, 1 where valid; a constant
+ * @param mask same shape, not 0 where valid (weights do); a constant
  * @returns same shape; the caller disposes it
  */
 export function maskedFill<T extends tf.Tensor>(values: T, mask: T): T {
   assertShape('maskedFill: mask', mask, values.shape);
+  // notEqual and not a cast to bool: on wasm the cast truncates, so that 0.06 would become false.
   return tf.tidy(() => tf.where(tf.notEqual(mask, 0), values, tf.zerosLike(mask))) as T;
 }
 

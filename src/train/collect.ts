@@ -74,8 +74,9 @@ async function sample<P, C>(
   return { rollout, rewards: await evaluateReward(settings.reward, rollout.samples) };
 }
 
-function combine<P, C>(
-  { objective, groupSize }: TrainSettings<P, C>,
+/** The advantages that training makes of what an ensemble said. */
+export function combine<P, C>(
+  { objective, groupSize }: Pick<TrainSettings<P, C>, 'objective' | 'groupSize'>,
   { table, weights, aggregation, abstention }: EnsembleResult,
 ): CombinedRewards {
   const { scale, epsilon, baseline, clip } = objective.advantages;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import type { NamedVariables } from '../policy/policy.js';
+import { variableGradients } from '../tensor/gradients.js';
 
 /** Gradients by variable name. Variables that the loss does not depend on are absent. */
 export type Gradients = Readonly<Record<string, tf.Tensor>>;
@@ -20,28 +21,20 @@ export interface LossGradients {
  * @throws BicotError `value` if the loss depends on none of them
  */
 export function lossGradients(loss: () => tf.Scalar, variables: NamedVariables): LossGradients {
-  const { value, grads } = connected(() => tf.variableGrads(loss, Object.values(variables)));
+  const found = variableGradients(loss, Object.values(variables));
+  if (!found) {
+    throw new BicotError(
+      'value',
+      'lossGradients: the loss depends on none of the variables, so that nothing can be trained. List in policy.variables what logits() computes with, and compute with the variables themselves, not with copies of their values.',
+    );
+  }
+  const { value, grads } = found;
   const gradients: Record<string, tf.Tensor> = {};
   for (const [name, variable] of Object.entries(variables)) {
     const gradient = grads[variable.name];
     if (gradient) gradients[name] = gradient;
   }
   return { loss: value, gradients };
-}
-
-/** Says in the library's words what TensorFlow.js says of a loss without variables. */
-function connected<T>(differentiate: () => T): T {
-  try {
-    // In a tidy, as TensorFlow.js leaves the loss behind when it finds no variable in it.
-    return tf.tidy(differentiate as () => tf.TensorContainer) as T;
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('Cannot find a connection'))) throw error;
-    throw new BicotError(
-      'value',
-      'lossGradients: the loss depends on none of the variables, so that nothing can be trained. List in policy.variables what logits() computes with, and compute with the variables themselves, not with copies of their values.',
-      { cause: error },
-    );
-  }
 }
 
 /** √(Σ g²) over all gradients; 0 if there are none. One number is downloaded. */

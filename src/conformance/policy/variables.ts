@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import type { NamedVariables, Policy } from '../../policy/policy.js';
 import { someNames, unlistedVariables } from '../../policy/unlisted-variables.js';
+import { variableGradients } from '../../tensor/gradients.js';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
 import { error, type Measured, note, ok } from '../check-result.js';
 import type { Subject } from './subject.js';
@@ -100,30 +101,19 @@ export async function gradientsOf<Context>(
     tf.sum(tf.mul(completionLogProbs(policy, { contexts, completion, space }), upstream)) as tf.Scalar;
   const gradients = new Map<string, Float32Array | undefined>();
   try {
-    const found = variableGrads(
+    const found = variableGradients(
       loss,
       entries.map(([, variable]) => variable),
     );
     for (const [name, variable] of entries) {
-      const gradient = found[variable.name];
+      const gradient = found?.grads[variable.name];
       gradients.set(name, (await gradient?.data()) as Float32Array | undefined);
     }
-    tf.dispose(found);
+    if (found) tf.dispose([found.value, found.grads]);
   } finally {
     upstream.dispose();
   }
   return gradients;
-}
-
-/** `tf.variableGrads`, with no gradients instead of an error where the loss depends on none of the variables. */
-function variableGrads(loss: () => tf.Scalar, variables: tf.Variable[]): tf.NamedTensorMap {
-  try {
-    // In a tidy, as it leaves the loss behind where it throws.
-    return tf.tidy(() => tf.variableGrads(loss, variables).grads);
-  } catch (thrown) {
-    if (thrown instanceof Error && thrown.message.includes('Cannot find a connection')) return {};
-    throw thrown;
-  }
 }
 
 /** A number that changes when a value does, by variable name: FNV-1a over the bits. */
