@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { attention, MASKED_SCORE } from '../attention.js';
-import type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from '../key-value-cache.js';
+import {
+  type CachePlan,
+  contextLength,
+  type DecodeRows,
+  type KeyValueCache,
+  type KeyValueCaches,
+} from '../cache-plan.js';
 import { type RotaryTables, rotaryTables, rotate } from '../rotary.js';
 
 /** What all blocks need in one step. */
@@ -16,7 +22,7 @@ interface Step {
 /** Caches of stock operations: `[n, H, S, D]`, grown by concatenation. */
 export function composedCache(plan: CachePlan, blocks: number): KeyValueCaches {
   const { heads, size, lengths, sources, theta } = plan;
-  const padded = lengths.reduce((a, b) => Math.max(a, b), 0);
+  const padded = contextLength(plan);
   let present: Int32Array = Int32Array.from(sources, (_, slot) => slot);
   let decoded = 0;
   let step: Step | undefined;

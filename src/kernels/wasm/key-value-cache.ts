@@ -12,36 +12,37 @@ export const KEY_VALUE_CACHE_KERNELS: readonly WasmKernel[] = [
   {
     name: FILL_CACHE,
     compute: ({ call, output, pointer, scratch }, inputs, attributes) => {
-      const { heads, size, length } = attributes as CacheSizes;
-      const { k, v, cos, sin, lengths, sources } = inputs as Tensors;
-      const room = roundUp16(length);
+      const { heads, size, slots, contextLength, ownLength } = attributes as CacheSizes;
+      const { k, v, cos, sin, lengths } = inputs as Tensors;
+      const [room, ownRoom] = [roundUp16(contextLength), roundUp16(ownLength)];
       const [contexts] = (lengths as tf.TensorInfo).shape as [number];
-      const [slots] = (sources as tf.TensorInfo).shape as [number];
-      const positions = ((k as tf.TensorInfo).shape[0] as number) / contexts;
-      const keys = output([slots, heads, size, room]);
-      const values = output([slots, heads, room, size]);
-      const tensors = [lengths, sources, k, v, cos, sin, keys, values] as tf.TensorInfo[];
+      const contextKeys = output([contexts, heads, size, room]);
+      const contextValues = output([contexts, heads, room, size]);
+      const tensors = [lengths, k, v, cos, sin, contextKeys, contextValues] as tf.TensorInfo[];
       call(
         'fillCache',
-        ...[contexts, positions, heads, size, room, slots, ...tensors.map(pointer)],
-        scratch(call('decodeScratch', positions, size, room)),
+        ...[contexts, contextLength, heads, size, room, ...tensors.map(pointer)],
+        scratch(call('decodeScratch', size, room, ownRoom)),
       );
-      return [keys, values];
+      const keys = output([slots, heads, size, ownRoom]);
+      return [contextKeys, contextValues, keys, output([slots, heads, ownRoom, size])];
     },
   },
   {
     name: DECODE_ATTENTION,
     compute: ({ call, output, pointer, scratch }, inputs, attributes) => {
-      const { heads, size, length } = attributes as CacheSizes;
-      const { q, k, v, cos, sin, slots, positions, keys, values } = inputs as Tensors;
-      const room = roundUp16(length);
+      const { heads, size, contextLength, ownLength } = attributes as CacheSizes;
+      const { q, k, v, cos, sin, lengths, sources, slots, positions, ...cache } = inputs as Tensors;
+      const { contextKeys, contextValues, keys, values } = cache;
+      const [room, ownRoom] = [roundUp16(contextLength), roundUp16(ownLength)];
       const out = output((q as tf.TensorInfo).shape);
       const [rows] = out.shape as [number];
-      const tensors = [slots, positions, q, k, v, cos, sin, keys, values, out] as tf.TensorInfo[];
+      const indexes = [lengths, sources, slots, positions] as tf.TensorInfo[];
+      const tensors = [q, k, v, cos, sin, contextKeys, contextValues, keys, values, out] as tf.TensorInfo[];
       call(
         'decodeAttention',
-        ...[rows, heads, size, room, ...tensors.map(pointer)],
-        scratch(call('decodeScratch', 1, size, room)),
+        ...[rows, heads, size, room, ownRoom, ...indexes.map(pointer), ...tensors.map(pointer)],
+        scratch(call('decodeScratch', size, room, ownRoom)),
       );
       return out;
     },

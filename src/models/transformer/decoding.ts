@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import type { KeyValueCaches } from '../../kernels/cache-plan.js';
 import { embed } from '../../kernels/embedding.js';
-import { type KeyValueCaches, keyValueCaches } from '../../kernels/key-value-cache.js';
+import { keyValueCaches } from '../../kernels/key-value-cache.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { DecodeOptions, DecodingSession, TokenContext } from '../../policy/policy.js';
 import { assertLength } from '../../tensor/shape.js';
@@ -38,7 +39,7 @@ export function startTransformerDecoding(
       {
         heads: config.heads,
         size: config.width / config.heads,
-        length: sequences.length + options.maxTokens,
+        ownLength: options.maxTokens,
         theta: config.ropeTheta,
         lengths,
         sources,

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { KeyValueCache } from '../../kernels/key-value-cache.js';
+import type { KeyValueCache } from '../../kernels/cache-plan.js';
 import { type PackedLinear, packLinear } from '../../kernels/packed-linear.js';
 import { addRmsNorm, rmsNorm } from '../../kernels/rms-norm.js';
 import { swiglu } from '../../kernels/swiglu.js';
