@@ -1,8 +1,11 @@
+import { rmSync } from 'node:fs';
 import type { Host } from '../hosts/host.js';
 import type { OpenRequest, Skipped } from '../hosts/protocol.js';
 import { type Implementation, implementations } from '../implementations.js';
+import { makeProblem, type ProblemKind } from '../make-problem.js';
 import type { PlacedVariant } from '../measure.js';
 import type { BenchOptions } from '../options.js';
+import type { Size } from '../sizes.js';
 
 /** The programs of a run, started when first needed. */
 export interface Bench {
@@ -12,8 +15,11 @@ export interface Bench {
   readonly skipped: readonly Skipped[];
   /** The running program of an implementation. */
   host(implementation: Implementation): Promise<Host>;
+  /** The folder of a problem; the same one for the same size and kind. */
+  problem(size: Size, kind: ProblemKind): Promise<string>;
   /** Versions of all that was started, by name. */
   versions(): Record<string, string>;
+  /** Ends the programs and removes the problems. */
   stop(): void;
 }
 
@@ -21,6 +27,7 @@ export interface Bench {
 export function startBench(options: BenchOptions): Bench {
   const { all, skipped } = implementations(options);
   const running = new Map<Implementation, Host>();
+  const problems = new Map<string, string>();
   return {
     rounds: options.rounds,
     implementations: all,
@@ -29,6 +36,12 @@ export function startBench(options: BenchOptions): Bench {
       const host = running.get(implementation) ?? (await implementation.start());
       running.set(implementation, host);
       return host;
+    },
+    async problem(size, kind) {
+      const key = JSON.stringify([size, kind]);
+      const folder = problems.get(key) ?? (await makeProblem(size, kind));
+      problems.set(key, folder);
+      return folder;
     },
     versions() {
       const found: Record<string, Set<string>> = {};
@@ -42,6 +55,7 @@ export function startBench(options: BenchOptions): Bench {
     },
     stop() {
       for (const host of running.values()) host.stop();
+      for (const folder of problems.values()) rmSync(folder, { recursive: true });
     },
   };
 }
@@ -54,11 +68,12 @@ export async function open(host: Host, request: OpenRequest): Promise<PlacedVari
 
 /** Frees what the variants' programs hold of them. */
 export async function close(variants: readonly PlacedVariant[]): Promise<void> {
-  const closed = new Set<string>();
+  const sessions = new Map<Host, Set<number>>();
   for (const { host, session } of variants) {
-    const key = `${host.suffix}/${host.hello.variants[0]}/${session}`;
-    if (!closed.has(key)) await host.call({ call: 'close', session });
-    closed.add(key);
+    sessions.set(host, (sessions.get(host) ?? new Set()).add(session));
+  }
+  for (const [host, numbers] of sessions) {
+    for (const session of numbers) await host.call({ call: 'close', session });
   }
 }
 

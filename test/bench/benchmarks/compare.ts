@@ -1,3 +1,4 @@
+import { STOCK } from '../bicot/pass.js';
 import { assertSame } from '../check.js';
 import type { Skipped, Task } from '../hosts/protocol.js';
 import { measure, median, type PlacedVariant } from '../measure.js';
@@ -52,5 +53,8 @@ async function measureLimits(bench: Bench, problem: string): Promise<Limit[]> {
     }
     await close(variants);
   }
-  return [...best].map(([name, gflops]) => ({ name, gflops: Number(gflops.toPrecision(3)) }));
+  return [...best].map(([kernels, gflops]) => ({
+    name: kernels === STOCK ? 'tf.matMul' : `linear (${kernels})`,
+    gflops: Number(gflops.toPrecision(3)),
+  }));
 }

@@ -1,5 +1,4 @@
 import type { Host } from '../hosts/host.js';
-import { makeProblem } from '../make-problem.js';
 import { measure, type PlacedVariant } from '../measure.js';
 import type { Growth, Result } from '../results.js';
 import { SIZES, type Size, type SizeName } from '../sizes.js';
@@ -18,7 +17,8 @@ const AXES: readonly Axis[] = [
   {
     name: 'samples per group',
     value: ({ groupSize }) => groupSize,
-    scaled: (size, factor) => ({ ...size, groupSize: size.groupSize * factor }),
+    // A group has two samples at least.
+    scaled: (size, factor) => ({ ...size, groupSize: Math.max(2, size.groupSize * factor) }),
   },
   {
     name: 'image tokens',
@@ -69,7 +69,7 @@ async function alongAxis(bench: Bench, host: Host, base: Size, axis: Axis, task:
   const sizes = FACTORS.map((factor) => axis.scaled(base, factor));
   const variants: PlacedVariant[] = [];
   for (const size of sizes) {
-    variants.push(...(await prepared(host, size, task, (name) => name === usualVariant(host))));
+    variants.push(...(await prepared(bench, host, size, task, (name) => name === usualVariant(host))));
   }
   const timings = await measure(variants, bench.rounds);
   await close(variants);
@@ -79,7 +79,13 @@ async function alongAxis(bench: Bench, host: Host, base: Size, axis: Axis, task:
 
 async function alongWorkers(bench: Bench, host: Host, base: Size, task: Task): Promise<Growth> {
   const usual = usualVariant(host);
-  const variants = await prepared(host, base, task, (name) => name.startsWith(usual));
+  const variants = await prepared(
+    bench,
+    host,
+    base,
+    task,
+    (name) => name === usual || name.startsWith(`${usual}, `),
+  );
   const timings = await measure(variants, bench.rounds);
   await close(variants);
   const points = timings.map(({ name, rounds }) => ({
@@ -91,13 +97,14 @@ async function alongWorkers(bench: Bench, host: Host, base: Size, task: Task): P
 
 /** Variants of a size, each run once. */
 async function prepared(
+  bench: Bench,
   host: Host,
   size: Size,
   task: Task,
   wanted: (name: string) => boolean,
 ): Promise<PlacedVariant[]> {
   const prompts = task === 'train' ? size.trainPrompts : (size.decodePrompts.at(-1) as number);
-  const problem = await makeProblem(size, { prompts, plan: false });
+  const problem = await bench.problem(size, { prompts, plan: false });
   const variants: PlacedVariant[] = [];
   for (const only of host.hello.variants.filter(wanted)) {
     variants.push(...(await open(host, { task, problem, only, check: false })));

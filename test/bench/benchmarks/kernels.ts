@@ -1,4 +1,3 @@
-import { makeProblem } from '../make-problem.js';
 import { measure, type PlacedVariant } from '../measure.js';
 import type { Comparison, Result } from '../results.js';
 import { SIZES, type Size, type SizeName } from '../sizes.js';
@@ -8,7 +7,7 @@ import { assertAllSame } from './compare.js';
 /** Each kernel against stock operations. */
 export async function benchKernels(bench: Bench, name: SizeName): Promise<Result> {
   const size: Size = SIZES[name];
-  const problem = await makeProblem(size, { prompts: size.trainPrompts, plan: false });
+  const problem = await bench.problem(size, { prompts: size.trainPrompts, plan: false });
   const variants: PlacedVariant[] = [];
   for (const implementation of bench.implementations) {
     if (implementation.kind !== 'bicot') continue;

@@ -1,6 +1,5 @@
 import type { Skipped } from '../hosts/protocol.js';
 import type { Implementation } from '../implementations.js';
-import { makeProblem } from '../make-problem.js';
 import type { Timing } from '../measure.js';
 import type { Result } from '../results.js';
 import { SIZES, type Size, type SizeName } from '../sizes.js';
@@ -12,7 +11,7 @@ const ROUNDS = 3;
 /** The most memory that a process holds that makes one update and nothing else. */
 export async function benchMemory(bench: Bench, name: SizeName): Promise<Result> {
   const size: Size = SIZES[name];
-  const problem = await makeProblem(size, { prompts: size.trainPrompts, plan: false });
+  const problem = await bench.problem(size, { prompts: size.trainPrompts, plan: false });
   const variants: Timing[] = [];
   const skipped: Skipped[] = [...bench.skipped];
   for (const implementation of bench.implementations) {

@@ -1,6 +1,5 @@
 import { decodeFlops, trainFlops } from '../flops.js';
 import type { Skipped } from '../hosts/protocol.js';
-import { makeProblem } from '../make-problem.js';
 import { readProblem } from '../problem.js';
 import type { Comparison, Result } from '../results.js';
 import { SIZES, type Size, type SizeName } from '../sizes.js';
@@ -12,7 +11,7 @@ const modelTitle = ({ width, layers }: Size): string => `width ${width}, ${layer
 /** One update with a rollout that is given: forward, backward, clipping by norm, Adam. */
 export async function benchTrain(bench: Bench, name: SizeName): Promise<Result> {
   const size: Size = SIZES[name];
-  const problem = await makeProblem(size, { prompts: size.trainPrompts, plan: false });
+  const problem = await bench.problem(size, { prompts: size.trainPrompts, plan: false });
   const rows = size.trainPrompts * size.groupSize;
   const { comparison, skipped } = await compare(bench, {
     task: 'train',
@@ -29,7 +28,7 @@ export async function benchDecode(bench: Bench, name: SizeName): Promise<Result>
   const comparisons: Comparison[] = [];
   let skipped: readonly Skipped[] = [];
   for (const prompts of size.decodePrompts) {
-    const problem = await makeProblem(size, { prompts, plan: false });
+    const problem = await bench.problem(size, { prompts, plan: false });
     const rows = prompts * size.groupSize;
     const result = await compare(bench, {
       task: 'decode',
@@ -47,7 +46,7 @@ export async function benchDecode(bench: Bench, name: SizeName): Promise<Result>
 export async function benchStep(bench: Bench, name: SizeName): Promise<Result> {
   const size: Size = SIZES[name];
   const emoji = name === 'demo';
-  const problem = await makeProblem(size, { prompts: size.trainPrompts, plan: true, emoji });
+  const problem = await bench.problem(size, { prompts: size.trainPrompts, plan: true, emoji });
   const what = `${size.trainPrompts} prompts × ${size.groupSize} samples, plan and ${size.imageLength} image tokens`;
   const title = `step with ${what}, guidance 3, ${modelTitle(size)}${emoji ? ' (the emoji demo)' : ''}`;
   const { comparison, skipped } = await compare(bench, { task: 'step', problem, title });

@@ -3,10 +3,7 @@ import { median, type Timing } from '../measure.js';
 import type { Circumstances, Comparison, Growth, Result } from '../results.js';
 
 /** Three digits are as many as timings have. */
-const number = (value: number): string => {
-  if (value >= 100) return value.toFixed(0);
-  return value.toFixed(value >= 10 ? 1 : 2);
-};
+const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 /** When and where, and how busy the machine was: one line. */
 export function circumstancesLine({ date, cpu, cores, load, versions, rounds }: Circumstances): string {
@@ -16,17 +13,24 @@ export function circumstancesLine({ date, cpu, cores, load, versions, rounds }: 
   return `${date} UTC, ${cores} × ${cpu}, ${named.join(', ')}, ${busy}; medians of ${rounds} interleaved rounds.`;
 }
 
-/** All tables of a benchmark, and what was not run. */
-export function resultTables(result: Result): string {
-  const tables = result.comparisons.map((comparison) => comparisonTable(comparison));
-  const grown = result.growth ? [growthTable(result.growth)] : [];
-  return [...tables, ...grown, ...skippedLines(result.skipped)].join('\n\n');
+/** The tables of a benchmark, and what was not run. */
+export function resultTables({ comparisons, growth, skipped }: Result): string {
+  const parts = [
+    ...(comparisons.length > 0 ? [comparisonTable(comparisons)] : []),
+    ...(growth ? [growthTable(growth)] : []),
+    ...comparisons.flatMap(limitLines),
+    ...skippedLines(skipped),
+  ];
+  return parts.join('\n\n');
 }
 
+/** One line a reason. */
 function skippedLines(skipped: readonly Skipped[]): string[] {
-  if (skipped.length === 0) return [];
-  const lines = new Set(skipped.map(({ name, reason }) => `- Not run: ${name} (${reason}).`));
-  return [[...lines].join('\n')];
+  const byReason = new Map<string, Set<string>>();
+  for (const { name, reason } of skipped) {
+    byReason.set(reason, (byReason.get(reason) ?? new Set()).add(name));
+  }
+  return [...byReason].map(([reason, names]) => `Not run (${reason}): ${[...names].join('; ')}.`);
 }
 
 /** PyTorch is measured with several numbers of threads; the better one stands for it. */
@@ -40,31 +44,36 @@ function withBestTorch(variants: readonly Timing[]): Timing[] {
 }
 
 /** One row a variant; the ratio is the first variant's median over its own. */
-export function comparisonTable({ title, unit, variants, flops, limits = [] }: Comparison): string {
+function comparisonTable(comparisons: readonly Comparison[]): string {
+  const counted = comparisons.some(
+    ({ flops, variants }) => flops !== undefined || variants.some((variant) => variant.flops !== undefined),
+  );
+  const unit = comparisons[0]?.unit ?? 'ms';
+  const ratio = unit === 'ms' ? 'times as fast' : 'times as little';
+  const head = ['what', 'variant', unit, 'fastest–slowest', ratio, ...(counted ? ['GFLOPS'] : [])];
+  return markdownTable([head, ...comparisons.flatMap((comparison) => comparisonRows(comparison, counted))]);
+}
+
+function comparisonRows({ title, variants, flops }: Comparison, counted: boolean): string[][] {
   const rows = withBestTorch(variants);
-  const [first] = rows;
-  if (!first) return title;
-  const counted = rows.some((row) => row.flops !== undefined) || flops !== undefined;
-  const head = [title, unit, 'fastest–slowest', unit === 'ms' ? 'times as fast' : 'times as little'];
-  if (counted) head.push('GFLOPS');
-  const lines = rows.map((row, i) => {
+  const first = median(rows[0]?.rounds ?? []);
+  return rows.map((row, i) => {
     const own = median(row.rounds);
     const range = `${number(Math.min(...row.rounds))}–${number(Math.max(...row.rounds))}`;
-    const ratio = i === 0 ? '1' : `**${number(median(first.rounds) / own)}**`;
     const operations = row.flops ?? flops;
-    const speed = operations === undefined ? [] : [number(operations / own / 1e6)];
-    return [row.name, number(own), range, ratio, ...(counted ? speed : [])];
+    const speed = operations === undefined ? '' : number(operations / own / 1e6);
+    const cells = [i === 0 ? title : '', row.name, number(own), range];
+    return [...cells, i === 0 ? '1' : `**${number(first / own)}**`, ...(counted ? [speed] : [])];
   });
-  return [markdownTable([head, ...lines]), ...limitLines(flops, limits)].join('\n\n');
 }
 
 /** How long the products alone would take. */
-function limitLines(flops: number | undefined, limits: Required<Comparison>['limits']): string[] {
+function limitLines({ title, flops, limits = [] }: Comparison): string[] {
   if (flops === undefined || limits.length === 0) return [];
   const times = limits.map(
     ({ name, gflops }) => `${number(flops / gflops / 1e6)} ms at the ${number(gflops)} GFLOPS of ${name}`,
   );
-  return [`The ${number(flops / 1e9)} GFLOP of its matrix products alone would take ${times.join(', ')}.`];
+  return [`${title}: its ${number(flops / 1e9)} GFLOP of products alone would take ${times.join(', ')}.`];
 }
 
 /** How much more than in proportion a thing costs, from the middle of its points. */
