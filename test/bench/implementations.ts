@@ -4,6 +4,8 @@ import { type Host, startHost, startNodeHost } from './hosts/host.js';
 import type { Skipped } from './hosts/protocol.js';
 import type { BenchOptions } from './options.js';
 
+const PYTHON = process.env.BENCH_PYTHON ?? 'python3';
+
 /** Something to compare, as a program that can be started. */
 export interface Implementation {
   readonly kind: 'port' | 'bicot' | 'torch';
@@ -23,23 +25,23 @@ export function implementations(options: BenchOptions): {
       { kind: 'bicot' as const, start: start('bicot-host.ts', [options.workers.join(',')]) },
     ];
   });
-  const python = process.env.BENCH_PYTHON ?? 'python3';
-  const reason = options.torch ? whyNotTorch(python) : '--no-torch';
+  const reason = options.torch ? whyNoTorch() : '--no-torch';
   if (reason !== undefined) return { all, skipped: [{ name: 'PyTorch', reason }] };
   const script = fileURLToPath(new URL('./torch_bench.py', import.meta.url));
-  all.push({ kind: 'torch', start: () => startHost('', python, ['-B', script]) });
+  all.push({ kind: 'torch', start: () => startHost('', PYTHON, ['-B', script]) });
   return { all, skipped: [] };
 }
 
 const nodeVersion = (node: string): string =>
   execFileSync(node, ['--version'], { encoding: 'utf8' }).trim().replace('v', '');
 
-function whyNotTorch(python: string): string | undefined {
+/** Why PyTorch can't be measured; nothing if it can. */
+export function whyNoTorch(): string | undefined {
   try {
-    execFileSync(python, ['-c', 'import torch, safetensors.torch'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(PYTHON, ['-c', 'import torch, safetensors.torch'], { stdio: ['ignore', 'ignore', 'pipe'] });
     return undefined;
   } catch (error) {
     const said = String((error as { stderr?: unknown }).stderr ?? '').trim() || String(error);
-    return `${python}: ${said.split('\n').at(-1)}`;
+    return `${PYTHON}: ${said.split('\n').at(-1)}`;
   }
 }

@@ -47,6 +47,7 @@ async function trainingVariants(request: OpenRequest, problem: Problem, weights:
       for (const [name, gradient] of Object.entries(found)) gradients[name] = await gradient.data();
     });
     check = { ...check, ...updateCheck(update, gradients) };
+    if (request.task === 'step') await trainer.rollout();
   }
   const run = async () => {
     const levels = request.task === 'step' ? await trainer.rollout() : problem.levels;
