@@ -54,7 +54,7 @@ async function measureLimits(bench: Bench, problem: string): Promise<Limit[]> {
     await close(variants);
   }
   return [...best].map(([kernels, gflops]) => ({
-    name: kernels === STOCK ? 'tf.matMul' : `linear (${kernels})`,
+    name: kernels.startsWith(STOCK) ? kernels.replace(STOCK, 'tf.matMul') : `linear of ${kernels}`,
     gflops: Number(gflops.toPrecision(3)),
   }));
 }

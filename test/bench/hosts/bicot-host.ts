@@ -1,6 +1,7 @@
 /** bicot in a process of its own: `bicot-host.ts WORKERS`, e.g. `1,2`. */
 import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from 'bicot/node';
+import bicot from '../../../package.json' with { type: 'json' };
 import { assertScored, decode, decodeCheck } from '../bicot/decoding.js';
 import { kernelVariants } from '../bicot/kernels.js';
 import { loadPolicy } from '../bicot/policy.js';
@@ -87,7 +88,12 @@ const workers = (process.argv[2] ?? '1').split(',').map(Number);
 const { variants, skipped } = await bicotVariants(workers);
 await serve({
   hello: async () => ({
-    versions: { node: process.versions.node, tfjs: tf.version_core, backend: description },
+    versions: {
+      bicot: bicot.version,
+      node: process.versions.node,
+      tfjs: tf.version_core,
+      backend: description,
+    },
     variants: variants.map(({ name }) => name),
     skipped,
   }),

@@ -15,6 +15,9 @@ model and against PyTorch.
     npm run bench -- decode --node ~/node-22/bin/node,~/node-24/bin/node
     npm run bench -- docs                # writes this page from the committed results
 
+PyTorch takes part where `python3`, or the Python that `BENCH_PYTHON` names, can import it and safetensors (the versions
+of [test/reference/requirements.txt](../test/reference/requirements.txt) do).
+
 Every implementation runs in a process of its own, and only one computes at a time: a round times each variant once,
 then the next round begins, so that whatever else the machine does falls on all of them. Before anything is timed, all
 variants get the same weights and tokens and must agree on log-probs, loss and every gradient to 1e-4. The ratio of
@@ -49,7 +52,8 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
 /** What each table shows. */
 export const NOTES: Readonly<Record<BenchmarkName, string>> = {
   step: `Plans and guided images are sampled, the reference scores them for the KL penalty, and the policy is updated, with
-gradients through both branches of guidance. Rewards take no time here.`,
+gradients through both branches of guidance. Rewards take no time here, and 16 samples share a backward pass, since WebAssembly's memory has no room
+for more of the port's.`,
   train: `Forward and backward pass over a rollout that is given, clipping by norm, Adam. GFLOPS count matrix products alone,
 all of the attention matrix included.`,
   decode: 'Images drawn token by token with a cache of keys and values, eight for each prompt.',
