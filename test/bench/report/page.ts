@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchmarkName } from '../options.js';
 import type { ResultFile } from '../results.js';
-import { INTRODUCTION, NOTES, TITLES } from './prose.js';
+import { NOTES, TITLES } from './prose.js';
 import { circumstancesLine, resultTables } from './tables.js';
 
 /** docs/performance.md. */
 export const PAGE = fileURLToPath(new URL('../../../docs/performance.md', import.meta.url));
+
+const INTRODUCTION = new URL('./introduction.md', import.meta.url);
 
 const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
 
@@ -22,7 +24,8 @@ export function readResults(folder = RESULTS): ResultFile[] {
 /** The page that results make. */
 export function writtenPage(files: readonly ResultFile[]): string {
   const sections = (Object.keys(TITLES) as BenchmarkName[]).map((name) => section(name, files));
-  return `${[INTRODUCTION, ...sections.flat()].join('\n\n')}\n`;
+  const introduction = readFileSync(INTRODUCTION, 'utf8').trimEnd();
+  return `${[introduction, ...sections.flat()].join('\n\n')}\n`;
 }
 
 /** Nothing for a benchmark without results. */
