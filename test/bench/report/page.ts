@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchmarkName } from '../options.js';
 import type { ResultFile } from '../results.js';
-import { NOTES, TITLES } from './prose.js';
+import { NOTES, NOTHING, TITLES } from './prose.js';
 import { circumstancesLine, resultTables } from './tables.js';
 
 /** docs/performance.md. */
@@ -15,6 +15,7 @@ const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
 
 /** The committed results, by file name. */
 export function readResults(folder = RESULTS): ResultFile[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .sort()
@@ -25,7 +26,8 @@ export function readResults(folder = RESULTS): ResultFile[] {
 export function writtenPage(files: readonly ResultFile[]): string {
   const sections = (Object.keys(TITLES) as BenchmarkName[]).map((name) => section(name, files));
   const introduction = readFileSync(INTRODUCTION, 'utf8').trimEnd();
-  return `${[introduction, ...sections.flat()].join('\n\n')}\n`;
+  const found = sections.flat();
+  return `${[introduction, ...(found.length > 0 ? found : [NOTHING])].join('\n\n')}\n`;
 }
 
 /** Nothing for a benchmark without results. */

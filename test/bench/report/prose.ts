@@ -3,6 +3,9 @@ import type { BenchmarkName } from '../options.js';
 // What docs/performance.md says above its tables; introduction.md has its beginning. No numbers here: they would not
 // follow the results.
 
+/** In place of tables. */
+export const NOTHING = 'No results are committed yet.';
+
 /** Headings, in the page's order. */
 export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   step: 'A whole step of GRPO',
