@@ -13,9 +13,25 @@ export interface BicotVariant {
 }
 
 type SetKernels = (kernels: BicotVariant['kernels'], options?: { fma?: boolean }) => unknown;
+type TokenPolicy = bicot.Policy<bicot.TokenContext>;
+
+/** Threads with copies of a policy. */
+interface Pool {
+  sample(policy: TokenPolicy, request: bicot.SampleRequest<bicot.TokenContext>): Promise<bicot.Completions>;
+  dispose(): Promise<void>;
+}
+
+/** How many threads, and the most rows that one samples at once. */
+interface PoolOptions {
+  readonly workers: number;
+  readonly rowsPerTask: number;
+}
 
 /** Exports that a version may lack. */
-const { setKernels, workerPool } = bicot as unknown as { setKernels?: SetKernels; workerPool?: unknown };
+const { setKernels, workerPool } = bicot as unknown as {
+  setKernels?: SetKernels;
+  workerPool?: (policy: TokenPolicy, options: PoolOptions) => Promise<Pool>;
+};
 
 const KERNELS = [
   { name: 'bicot, composed kernels', kernels: 'composed', fma: false },
@@ -65,22 +81,31 @@ export async function useKernels({ kernels, fma }: Pick<BicotVariant, 'kernels' 
   await setKernels?.(kernels, kernels === 'fused' ? { fma } : {});
 }
 
-/** What `train` is told beside everything else. */
-export function trainOptions({ workers }: BicotVariant): object {
-  return workers > 1 ? { parallel: { workers } } : {};
+/** Rows for one of several workers, so that each has its share. */
+const shareOf = (rows: number, workers: number): number => Math.ceil(rows / workers);
+
+/** What `train` is told about how to compute. @param rows N */
+export function trainOptions({ workers }: BicotVariant, rows: number, microBatch: number): object {
+  if (workers === 1) return { microBatch };
+  const share = shareOf(rows, workers);
+  return { microBatch: Math.min(microBatch, share), parallel: { workers, rowsPerTask: share } };
 }
 
-/** Samples with a policy; more than one worker shares the rows out. */
+/** Samples with a policy. */
 export interface Sampler {
   sample(request: bicot.SampleRequest<bicot.TokenContext>): Promise<bicot.Completions>;
   dispose(): void | Promise<void>;
 }
 
-/** How a variant samples; nothing if this version can't sample in workers. */
+/** How a variant samples; more than one worker shares the rows out. @param rows N */
 export async function createSampler(
-  policy: bicot.Policy<bicot.TokenContext>,
+  policy: TokenPolicy,
   { workers }: BicotVariant,
-): Promise<Sampler | undefined> {
-  if (workers > 1) return undefined;
-  return { sample: (request) => bicot.sampleCompletions(policy, request), dispose() {} };
+  rows: number,
+): Promise<Sampler> {
+  if (workers === 1 || !workerPool) {
+    return { sample: (request) => bicot.sampleCompletions(policy, request), dispose() {} };
+  }
+  const pool = await workerPool(policy, { workers, rowsPerTask: shareOf(rows, workers) });
+  return { sample: (request) => pool.sample(policy, request), dispose: () => pool.dispose() };
 }

@@ -50,11 +50,10 @@ export function startRun(
     learningRate: problem.learningRate,
     optimizer,
     maxGradNorm: problem.maxGradNorm,
-    microBatch: problem.microBatch,
     // The problem's old log-probs are not the policy's, on purpose: some ratios must be clipped.
     ratioTolerance: sampled ? 0.1 : Number.POSITIVE_INFINITY,
     monitor: false,
-    ...trainOptions(variant),
+    ...trainOptions(variant, problem.advantages.length, problem.microBatch),
   });
   return {
     async step() {

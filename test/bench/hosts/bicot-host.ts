@@ -38,14 +38,9 @@ async function openTraining(request: OpenRequest, problem: Problem, variant: Bic
   };
 }
 
-async function openDecoding(
-  request: OpenRequest,
-  problem: Problem,
-  variant: BicotVariant,
-): Promise<Opened | undefined> {
+async function openDecoding(request: OpenRequest, problem: Problem, variant: BicotVariant): Promise<Opened> {
   const policy = await loadPolicy(request.problem, problem);
-  const sampler = await createSampler(policy, variant);
-  if (!sampler) return undefined;
+  const sampler = await createSampler(policy, variant, problem.advantages.length);
   let check: Check = {};
   if (request.check !== false) {
     for (const level of problem.levels) check = { ...check, ...(await decodeCheck(policy, level)) };
@@ -71,7 +66,6 @@ async function open(request: OpenRequest): Promise<Session> {
     await useKernels(variant);
     const start = request.task === 'decode' ? openDecoding : openTraining;
     const result = await start(request, problem, variant);
-    if (!result) continue;
     const before = () => useKernels(variant);
     opened.push({ ...result, variant: { ...result.variant, before } });
   }
