@@ -21,10 +21,15 @@ export { type DoctorReport, formatDoctorReport, type Rung, type RungName } from 
 export { BicotError, type BicotErrorCode, isBicotError } from './errors.js';
 // Kernels: the coarse operations models are made of
 export { attention, causalMask, MASKED_SCORE } from './kernels/attention.js';
+export type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from './kernels/cache-plan.js';
+export { causalAttention } from './kernels/causal-attention.js';
+export { currentKernels, type KernelChoice, type KernelOptions, setKernels } from './kernels/choice.js';
 export { withGradient } from './kernels/custom-gradient.js';
 export { embed } from './kernels/embedding.js';
-export { linear } from './kernels/linear.js';
-export { rmsNorm } from './kernels/rms-norm.js';
+export { keyValueCaches } from './kernels/key-value-cache.js';
+export { linear, projections } from './kernels/linear.js';
+export { type PackedLinear, packLinear } from './kernels/packed-linear.js';
+export { addRmsNorm, type NormedStream, rmsNorm } from './kernels/rms-norm.js';
 export { type RotaryTables, rotaryTables, rotate } from './kernels/rotary.js';
 export { swiglu } from './kernels/swiglu.js';
 export { tokenEntropy } from './kernels/token-entropy.js';

@@ -53,6 +53,8 @@ async function readSources(): Promise<readonly Source[]> {
   const folder = join(root, 'src');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+    // AssemblyScript, which is no TypeScript: it becomes the modules in binary/.
+    .filter((path) => !path.includes(join('wasm', 'assembly')))
     .map((path) => join(folder, path));
   return Promise.all(
     files.map(async (file) => {

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { assertShape } from '../tensor/shape.js';
-import { withGradient } from './custom-gradient.js';
+import { isFused } from './choice.js';
+import { composedRmsNorm } from './composed/rms-norm.js';
+import { ADD_RMS_NORM, fusedAddRmsNorm, fusedRmsNorm, RMS_NORM } from './fused/rms-norm.js';
 
 /**
  * Root-mean-square normalisation (Zhang & Sennrich 2019): `gain · x / sqrt(mean(x²) + epsilon)`, no centring.
@@ -10,23 +12,33 @@ import { withGradient } from './custom-gradient.js';
  */
 export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D, epsilon = 1e-6): tf.Tensor2D {
   assertShape('rmsNorm: gain', gain, [x.shape[1]], '[d]');
-  return withGradient<tf.Tensor2D>(
-    [x, gain],
-    () => {
-      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // [N, 1]
-      const unit = tf.mul(x, scale); // [N, d]
-      return { value: tf.mul(unit, gain), saved: [unit, scale, gain] };
-    },
-    (dy, saved) => {
-      const [unit, scale, gain] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
-      const dUnit = tf.mul(dy, gain); // [N, d]
-      // dx = (dUnit − unit · mean(dUnit · unit)) · scale
-      const along = tf.mean(tf.mul(dUnit, unit), -1, true); // [N, 1]
-      const dx = tf.mul(tf.sub(dUnit, tf.mul(unit, along)), scale);
-      // The sum over rows as a product with ones: wasm sums over the first axis ten times slower.
-      const ones = tf.ones([1, unit.shape[0]]) as tf.Tensor2D;
-      const dGain = tf.reshape(tf.matMul(ones, tf.mul(dy, unit) as tf.Tensor2D), gain.shape);
-      return [dx, dGain];
-    },
-  );
+  return isFused(RMS_NORM, [x, gain]) ? fusedRmsNorm(x, gain, epsilon) : composedRmsNorm(x, gain, epsilon);
+}
+
+/** A residual stream after a branch was added to it. */
+export interface NormedStream {
+  /** `[N, d]`: the sum. */
+  readonly stream: tf.Tensor2D;
+  /** `[N, d]`: the sum, normalised: what the next branch reads. */
+  readonly normed: tf.Tensor2D;
+}
+
+/**
+ * `x + branch` and its normalisation, which always come together in a pre-norm transformer, in one pass.
+ * @param x `[N, d]`
+ * @param branch `[N, d]`
+ * @param gain `[d]`
+ * @returns the caller disposes both
+ */
+export function addRmsNorm(
+  x: tf.Tensor2D,
+  branch: tf.Tensor2D,
+  gain: tf.Tensor1D,
+  epsilon = 1e-6,
+): NormedStream {
+  assertShape('addRmsNorm: branch', branch, x.shape, '[N, d]');
+  assertShape('addRmsNorm: gain', gain, [x.shape[1]], '[d]');
+  if (isFused(ADD_RMS_NORM, [x, branch, gain])) return fusedAddRmsNorm(x, branch, gain, epsilon);
+  const stream = tf.add(x, branch) as tf.Tensor2D;
+  return { stream, normed: composedRmsNorm(stream, gain, epsilon) };
 }

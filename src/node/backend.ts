@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { currentKernels, type KernelChoice, setKernels } from '../kernels/choice.js';
 import { assertGradientsRegistered } from '../tensor/gradients.js';
 
 /** The backends a Node process can run on, best first; `webgpu` is reserved for a later version. */
@@ -15,6 +16,10 @@ export interface SelectBackendOptions {
    * folder of the running script.
    */
   readonly projectFolder?: string;
+  /** Fused kernels where the backend has them, or stock operations only; see `setKernels`. Default `fused`. */
+  readonly kernels?: KernelChoice;
+  /** With wasm: the faster build of the fused kernels, whose last bits depend on the machine. Default false. */
+  readonly fma?: boolean;
 }
 
 /** What was chosen. */
@@ -40,7 +45,7 @@ type Attempt =
  * Makes a backend the current one of TensorFlow.js: the named one, else the best installed of `node-gpu`,
  * `node`, `wasm` and `cpu`. Native packages are looked up in the user's project; wasm comes with bicot.
  * Call it once, before any tensor is made.
- * @throws BicotError `backend` if the name is unknown or reserved, if the named backend is not installed,
+ * @throws BicotError `unsupported` if `fma` is asked of an engine without it; `backend` if the name is unknown or reserved, if the named backend is not installed,
  *   does not load or (`node-gpu`) sees no GPU, or if a second copy of TensorFlow.js is found
  */
 export async function selectBackend(
@@ -52,7 +57,7 @@ export async function selectBackend(
     const known = assertKnown(name);
     const description = readyOrThrow(known, await attempt(known, folders));
     await verify(known);
-    return { name: known, description };
+    return { name: known, description: chosenKernels(description, options) };
   }
   const passedOver: string[] = [];
   for (const candidate of BEST_FIRST) {
@@ -60,9 +65,22 @@ export async function selectBackend(
     if (result.kind === 'broken') passedOver.push(`${candidate} passed over: ${result.reason}`);
     if (result.kind !== 'ready') continue;
     await verify(candidate);
-    return { name: candidate, description: [result.description, ...passedOver].join('; ') };
+    const described = chosenKernels(result.description, options);
+    return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}). Reinstall bicot.`);
+}
+
+/** Chooses the kernels too, and says which they are. */
+function chosenKernels(
+  description: string,
+  { kernels = 'fused', fma = false }: SelectBackendOptions,
+): string {
+  setKernels(kernels, { fma });
+  if (tf.getBackend() !== 'wasm') return description;
+  const { available } = currentKernels();
+  if (kernels === 'composed' || !available) return `${description}, stock operations`;
+  return `${description}, fused kernels${fma ? ' with FMA' : ''}`;
 }
 
 function assertKnown(name: string): SelectedBackend['name'] {

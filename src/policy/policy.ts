@@ -54,14 +54,20 @@ export interface DecodeOptions {
 
 /** Token-by-token decoding of N rows with whatever cache the policy keeps. */
 export interface DecodingSession {
-  /** N. */
+  /** N, at the start. */
   readonly rows: number;
   /**
    * Feeds each row's newest token (nothing on the first call) and gives the logits of the next one.
    * @param tokens `[N]`, absent on the first call only
-   * @returns `[N, V]`; the caller disposes it
+   * @returns `[N, V]`, N being the rows that go on; the caller disposes it
    */
   next(tokens?: Int32Array): tf.Tensor2D;
+  /**
+   * From now on only these of the present rows go on, in this order: `next` takes and gives so many. Without it, rows
+   * that have ended are fed their last token again and ignored.
+   * @param rows ascending
+   */
+  keep?(rows: Int32Array): void;
   /** Frees the cache. Safe to call twice. */
   dispose(): void;
 }

@@ -6,7 +6,7 @@ import { tokenSpaceOf, unconditionalContexts } from '../policy/spaces.js';
 import type { TokenBatch } from '../policy/tokens.js';
 import type { UniformStream } from '../tensor/noise.js';
 import { assertShape } from '../tensor/shape.js';
-import { type DrawnToken, drawToken, fillDistribution, logitsScratch, writeKept } from './logits.js';
+import { type DrawnTokens, type DrawTokens, tokenDrawer } from './draw.js';
 import { recomputeDecoding } from './recompute.js';
 
 /** How far a sampling has come. */
@@ -50,7 +50,7 @@ export interface Completions {
 /**
  * Samples completions token by token with the policy's decoding sessions (or by recomputing, without them).
  * A row's tokens depend on its context, its stream and the weights, not on its batch-mates: one uniform number
- * per token, inverse CDF in float64. Keep the weights unchanged until the promise settles.
+ * per token, inverse CDF in vocabulary order. Keep the weights unchanged until the promise settles.
  * @throws BicotError `aborted`, `non-finite` (logits), `value`, `shape`, or `unsupported` (guidance without
  * `policy.unconditional`)
  */
@@ -68,40 +68,44 @@ export async function sampleCompletions<Context>(
   const rows = request.contexts.length * request.samplesPerContext;
   const record = recordingOf(rows, maxTokens, size, sampling);
   const streams = Array.from({ length: rows }, (_, row) => request.streams(row));
-  const scratch = logitsScratch(size);
-  const drawn: DrawnToken = { id: 0, logProb: 0, entropy: 0 };
-  const newest = new Int32Array(rows);
-  const ended = new Uint8Array(rows);
+  const draw = tokenDrawer(size, sampling, guided);
   const events = eventPause();
+  // Both branches of guidance go through the policy as one batch: the conditional rows, then the unconditional ones.
+  const session = startSession(policy, [...request.contexts, ...twins], request, maxTokens);
+  const branches = guided ? 2 : 1;
+  let present = Int32Array.from({ length: rows }, (_, row) => row);
+  const ended = new Uint8Array(rows);
   let running = rows;
-  const sessions: DecodingSession[] = [];
   try {
-    sessions.push(startSession(policy, request.contexts, request, maxTokens));
-    if (guided) sessions.push(startSession(policy, twins, request, maxTokens));
+    let newest: Int32Array | undefined;
     for (let t = 0; t < maxTokens && running > 0; t++) {
-      const [conditional, unconditional] = await nextLogits(
-        sessions,
-        t === 0 ? undefined : newest,
-        rows,
-        size,
+      const before = present;
+      // An ended row is fed its last token again; its logits are ignored and its stream rests.
+      const uniforms = Float64Array.from(before, (row) =>
+        ended[row] === 1 ? 0 : (streams[row] as UniformStream)(),
       );
+      const drawn = await nextTokens(session, newest, draw, uniforms, [before.length * branches, size]);
       throwIfAborted(signal, t);
-      for (let row = 0; row < rows; row++) {
-        // An ended row is fed its last token again; its logits are ignored and its stream rests.
+      newest = newest ?? new Int32Array(branches * rows);
+      for (let place = 0; place < before.length; place++) {
+        const row = before[place] as number;
         if (ended[row] === 1) continue;
-        if (!fillDistribution(scratch, conditional as Float32Array, unconditional, row * size, sampling)) {
-          throw nonFiniteLogits(space, row, t);
-        }
-        drawToken(scratch, (streams[row] as UniformStream)(), drawn);
-        newest[row] = drawn.id;
-        record.token(row, t, drawn);
-        if (record.bits !== undefined) {
-          writeKept(scratch, record.bits, (row * maxTokens + t) * keptBytes(size));
-        }
-        if (drawn.id === endToken) {
+        const id = drawn.ids[place] as number;
+        if (id < 0) throw nonFiniteLogits(space, row, t);
+        for (let branch = 0; branch < branches; branch++) newest[branch * before.length + place] = id;
+        record.token(row, t, drawn, place);
+        if (id === endToken) {
           ended[row] = 1;
           running--;
         }
+      }
+      if (session.keep && running > 0 && before.length - running >= before.length / LEAVE_AT) {
+        const places = Int32Array.from(before.keys()).filter((place) => ended[before[place] as number] === 0);
+        const kept = bothBranches(places, before.length, branches);
+        session.keep(kept);
+        present = places.map((place) => before[place] as number);
+        const tokens: Int32Array = newest;
+        newest = kept.map((place) => tokens[place] as number);
       }
       onProgress?.({ tokens: t + 1, maxTokens, rows });
       await events();
@@ -109,7 +113,34 @@ export async function sampleCompletions<Context>(
     throwIfAborted(signal, maxTokens);
     return record.finish();
   } finally {
-    for (const session of sessions) session.dispose();
+    session.dispose();
+  }
+}
+
+/** Rows leave the batch when one in so many of it has ended. */
+const LEAVE_AT = 8;
+
+/** Places of conditional rows, and of the unconditional ones that go with them. */
+function bothBranches(places: Int32Array, rows: number, branches: number): Int32Array {
+  if (branches === 1) return places;
+  return Int32Array.from([...places, ...places.map((place) => place + rows)]);
+}
+
+/** Steps the session and draws from its logits. */
+async function nextTokens(
+  session: DecodingSession,
+  tokens: Int32Array | undefined,
+  draw: DrawTokens,
+  uniforms: Float64Array,
+  shape: readonly [number, number],
+): Promise<DrawnTokens> {
+  // A session may keep what it is given, so it gets a copy.
+  const logits = session.next(tokens?.slice());
+  try {
+    assertShape('DecodingSession.next', logits, [...shape], '[N, V]');
+    return await draw(logits, uniforms);
+  } finally {
+    logits.dispose();
   }
 }
 
@@ -169,30 +200,8 @@ export function shareContexts<Context>(contexts: readonly Context[]): {
   return { contexts: contexts.filter((_, i) => i % repeats === 0), repeats };
 }
 
-/** Steps every session and reads its logits to the host: `[N · V]` each. */
-async function nextLogits(
-  sessions: readonly DecodingSession[],
-  tokens: Int32Array | undefined,
-  rows: number,
-  size: number,
-): Promise<Float32Array[]> {
-  const read: Float32Array[] = [];
-  for (const session of sessions) {
-    // A session may keep what it is given, so it gets a copy.
-    const logits = session.next(tokens?.slice());
-    try {
-      assertShape('DecodingSession.next', logits, [rows, size], '[N, V]');
-      read.push((await logits.data()) as Float32Array);
-    } finally {
-      logits.dispose();
-    }
-  }
-  return read;
-}
-
 interface Recording {
-  readonly bits?: Uint8Array;
-  token(row: number, t: number, drawn: DrawnToken): void;
+  token(row: number, t: number, drawn: DrawnTokens, place: number): void;
   finish(): Completions;
 }
 
@@ -211,13 +220,13 @@ function recordingOf(
   const records = sampling.recordKept === true && isTruncated(sampling, vocabulary);
   const bits = records ? new Uint8Array(rows * maxTokens * bytes) : undefined;
   return {
-    bits,
-    token(row, t, drawn) {
+    token(row, t, drawn, place) {
       const at = row * maxTokens + t;
-      ids[at] = drawn.id;
-      logProbs[at] = drawn.logProb;
-      entropy[at] = drawn.entropy;
+      ids[at] = drawn.ids[place] as number;
+      logProbs[at] = drawn.logProbs[place] as number;
+      entropy[at] = drawn.entropies[place] as number;
       lengths[row] = t + 1;
+      if (bits && drawn.kept) bits.set(drawn.kept.subarray(place * bytes, (place + 1) * bytes), at * bytes);
     },
     finish() {
       const width = lengths.reduce((a, b) => Math.max(a, b), 0);

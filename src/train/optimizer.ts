@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { adamWUpdate } from '../kernels/adamw.js';
 import type { NamedVariables } from '../policy/policy.js';
 import { assertShape } from '../tensor/shape.js';
 import type { Gradients } from './gradients.js';
@@ -65,18 +66,18 @@ export function adamW(options: AdamWOptions = {}): Optimizer {
   }
 
   function updateOne(name: string, variable: tf.Variable, gradient: tf.Tensor, learningRate: number): void {
-    // m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g²; both start at 0.
-    const mean = average(moments[MEAN + name], gradient, beta1);
-    const square = average(moments[SQUARE + name], tf.square(gradient), beta2);
-    // m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
-    const root = tf.div(tf.sqrt(square), Math.sqrt(1 - beta2 ** step));
-    const direction = tf.div(mean, tf.add(root, epsilon));
-    // θ ← θ − η·λ·θ − η·m̂ / (√v̂ + ε)
     const shrink = weightDecay > 0 && decays(name, variable) ? 1 - learningRate * weightDecay : 1;
-    const kept = shrink === 1 ? variable : tf.mul(variable, shrink);
-    variable.assign(tf.sub(kept, tf.mul(direction, learningRate / (1 - beta1 ** step))));
-    replace(MEAN + name, mean);
-    replace(SQUARE + name, square);
+    const next = adamWUpdate(
+      { variable, gradient, mean: moments[MEAN + name], square: moments[SQUARE + name] },
+      {
+        ...{ beta1, beta2, epsilon, shrink },
+        rate: learningRate / (1 - beta1 ** step),
+        correction: 1 / Math.sqrt(1 - beta2 ** step),
+      },
+    );
+    variable.assign(next.variable);
+    replace(MEAN + name, next.mean);
+    replace(SQUARE + name, next.square);
   }
 
   return {
@@ -103,12 +104,6 @@ export function adamW(options: AdamWOptions = {}): Optimizer {
       moments = {};
     },
   };
-}
-
-/** `decay·old + (1 − decay)·next`, where no old means 0. */
-function average(old: tf.Tensor | undefined, next: tf.Tensor, decay: number): tf.Tensor {
-  const part = tf.mul(next, 1 - decay);
-  return old ? tf.add(tf.mul(old, decay), part) : part;
 }
 
 function checkOptions(beta1: number, beta2: number, epsilon: number, weightDecay: number): void {

@@ -130,7 +130,7 @@ export function tabularPolicy(options: TabularOptions = {}): TabularPolicy {
         const size = (spaces[space] as TokenSpace).size;
         const rows = contexts.length * samplesPerContext;
         prepared += contexts.length;
-        const bias = tf.tidy(() => {
+        let bias = tf.tidy(() => {
           const perContext = tf.reshape(contextLogits(contexts, space), [contexts.length, 1, size]);
           return tf.reshape(tf.tile(perContext, [1, samplesPerContext, 1]), [rows, size]) as tf.Tensor2D;
         });
@@ -141,6 +141,11 @@ export function tabularPolicy(options: TabularOptions = {}): TabularPolicy {
               () =>
                 tf.add(bigramLogits(tokens ?? new Int32Array(rows).fill(size), space), bias) as tf.Tensor2D,
             ),
+          keep(kept) {
+            const all = bias;
+            bias = tf.tidy(() => tf.gather(all, tf.tensor1d(kept, 'int32')));
+            all.dispose();
+          },
           dispose: () => bias.dispose(),
         };
       },

@@ -39,17 +39,18 @@ export function forcedTokens<Context>({ completion }: Subject<Context>, t: numbe
   );
 }
 
-/** One step of a session: log-probs of the whole vocabulary, `[N · samplesPerContext · V]`. */
+/** One step of a session: log-probs of the whole vocabulary, `[N · samplesPerContext · V]`, of `rows` rows if some are gone. */
 export function stepLogProbs<Context>(
   { completion, size }: Subject<Context>,
   session: DecodingSession,
   tokens: Int32Array | undefined,
+  rows = completion.rows * SAMPLES_PER_CONTEXT,
 ): Promise<Float32Array> {
   // Not inside tf.tidy: the session's cache must outlive the call.
   const logits = session.next(tokens);
   return read(() => {
     try {
-      assertShape('DecodingSession.next', logits, [completion.rows * SAMPLES_PER_CONTEXT, size], '[N, V]');
+      assertShape('DecodingSession.next', logits, [rows, size], '[N, V]');
       return tf.logSoftmax(logits);
     } finally {
       logits.dispose();

@@ -69,6 +69,15 @@ describe('a decoding session', () => {
         })),
       'decoding session in image',
     ],
+    [
+      'that keeps other rows than it is told',
+      () =>
+        withSessions(right, (session) => ({
+          ...session,
+          keep: (rows) => session.keep?.(rows.map((_, place) => place)),
+        })),
+      'decoding session in image',
+    ],
     ...[1e-3, 1].map(
       (strength): Fault => [
         `whose rows notice what the first is fed, by ${strength}`,
@@ -130,12 +139,18 @@ describe('guidance', () => {
       (factor): Fault => [
         `whose decoding of unconditional contexts is not the model, by ${factor}`,
         () => ({
-          // Contexts of no tokens, as the twins are; the conditional ones are never all empty.
-          ...withSessions(right, (session, [rows]) =>
-            rows.some(({ ids }) => ids.length > 0)
-              ? session
-              : { ...session, next: (tokens) => tf.tidy(() => tf.mul(session.next(tokens), factor)) },
-          ),
+          // Contexts of no tokens, as the twins are: of the conditional ones, fewer than half are empty.
+          ...withSessions(right, (session, [contexts, , { samplesPerContext }]) => {
+            if (2 * contexts.filter(({ ids }) => ids.length === 0).length < contexts.length) return session;
+            const factors = contexts.flatMap(({ ids }) =>
+              new Array<number>(samplesPerContext).fill(ids.length > 0 ? 1 : factor),
+            );
+            return {
+              ...session,
+              next: (tokens) =>
+                tf.tidy(() => tf.mul(session.next(tokens), tf.tensor2d(factors, [factors.length, 1]))),
+            };
+          }),
         }),
         'guidance in image',
       ],

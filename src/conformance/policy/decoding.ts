@@ -78,7 +78,7 @@ export async function checkSession<Context>(subject: Subject<Context>): Promise<
   if (!(disturbed < NOISE_TOLERANCE)) {
     return error(
       `a session gives other log-probs while a second one is open: they differ by ${beside(disturbed, NOISE_TOLERANCE)}`,
-      'Keep the cache in the session, not in the policy: guidance steps two sessions side by side.',
+      'Keep the cache in the session, not in the policy: a plan and a picture may be decoded side by side.',
     );
   }
   if (!(spilled < INVARIANCE_TOLERANCE)) {
@@ -87,7 +87,35 @@ export async function checkSession<Context>(subject: Subject<Context>): Promise<
       'Rows must not see each other; the sampler goes on feeding rows that have ended until all have.',
     );
   }
+  const shrunk = await keptDifference(subject, alone);
+  if (!(shrunk < INVARIANCE_TOLERANCE)) {
+    return error(
+      `after keep() the rows that go on differ by ${beside(shrunk, INVARIANCE_TOLERANCE)} from what they are with all rows present`,
+      'keep(rows) names the places, among the rows present, of those that go on: take their caches and positions along. Or leave keep out.',
+    );
+  }
   return ok(`${rows} rows; two at once, ended rows fed again, disposed twice`);
+}
+
+/** How much the rows from the second on change when the first leaves after its first token. 0 for a session without `keep`. */
+async function keptDifference<Context>(subject: Subject<Context>, alone: Float32Array): Promise<number> {
+  const { completion, size } = subject;
+  const rows = completion.rows * SAMPLES_PER_CONTEXT;
+  const session = startSession(subject);
+  let worst = 0;
+  try {
+    if (session.keep === undefined || rows < 2) return 0;
+    await stepLogProbs(subject, session, undefined);
+    session.keep(Int32Array.from({ length: rows - 1 }, (_, place) => place + 1));
+    for (let t = 1; t < completion.width; t++) {
+      const tokens = forcedTokens(subject, t)?.slice(1);
+      const own = await stepLogProbs(subject, session, tokens, rows - 1);
+      worst = Math.max(worst, difference(own, alone.subarray((t * rows + 1) * size)));
+    }
+    return worst;
+  } finally {
+    session.dispose();
+  }
 }
 
 /** As the completion, but the first row's has ended: the sampler then feeds its last token again and again. */

@@ -154,7 +154,7 @@ const allChecks = <Context>(reached: Set<string>): Check<Subject<Context>>[] => 
     check: 'guidance',
     needs: ['sampling', 'unconditional'],
     suggestion:
-      'Let startDecoding treat unconditional contexts as logits does: look for empty or padded conditions, and for state shared by two sessions.',
+      'Let startDecoding treat unconditional contexts as logits does: look for empty or padded conditions. Guided sampling gives both branches to one session: the contexts, then their unconditional twins.',
     measure: checkGuidance,
   },
   {

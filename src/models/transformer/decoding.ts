@@ -1,20 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
-import { causalMask, MASKED_SCORE } from '../../kernels/attention.js';
+import type { KeyValueCaches } from '../../kernels/cache-plan.js';
 import { embed } from '../../kernels/embedding.js';
+import { keyValueCaches } from '../../kernels/key-value-cache.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { DecodeOptions, DecodingSession, TokenContext } from '../../policy/policy.js';
-import { repeatRows } from '../../tensor/repeat-rows.js';
 import { assertLength } from '../../tensor/shape.js';
 import type { TransformerConfig } from './config.js';
-import { embedInputs, type KeyValues, runBlock, runHead } from './forward.js';
+import { embedInputs, runBlocks, runHead } from './forward.js';
 import type { TransformerParameters } from './parameters.js';
 import { joinSequences } from './sequences.js';
+import { type DecodingWeights, packWeights, stepBlocks } from './step.js';
 
 /**
- * Decodes with cached keys and values. Contexts are computed once each, then their cache is repeated for the
- * samples that share them. Contexts of different lengths are right-padded and the padding is masked; positions
- * stay those of the unpadded sequence, so a row's values do not depend on its batch-mates.
+ * Decodes with cached keys and values. A context is computed once, however many samples share it, and so are contexts
+ * of the same tokens, as the unconditional ones of guidance often are. Contexts of different lengths are right-padded;
+ * positions stay those of the unpadded sequence, so a row's values do not depend on its batch-mates.
  */
 export function startTransformerDecoding(
   config: TransformerConfig,
@@ -23,81 +24,60 @@ export function startTransformerDecoding(
   image: boolean,
   options: DecodeOptions,
 ): DecodingSession {
-  const copies = options.samplesPerContext;
-  const rows = contexts.length * copies;
-  const headSize = config.width / config.heads;
-  const sequences = joinSequences(contexts, undefined, image, config);
-  const contextLengths = Int32Array.from(
-    { length: rows },
-    (_, n) => contexts[Math.floor(n / copies)]?.ids.length ?? 0,
-  );
-  let cache: KeyValues[] = [];
+  const { distinct, sources } = distinctContexts(contexts, options.samplesPerContext);
+  const sequences = joinSequences(distinct, undefined, image, config);
+  const lengths = Int32Array.from(distinct, ({ ids }) => ids.length);
+  let alive: Int32Array = Int32Array.from(sources, (_, slot) => slot);
+  let weights: DecodingWeights | undefined;
+  let caches: KeyValueCaches | undefined;
   let decoded = 0;
   let disposed = false;
 
   /** Runs the contexts, fills the cache and gives the first logits, `[N, V]`. */
   const prefill = (): tf.Tensor2D => {
-    const result = tf.tidy(() => {
+    const made = keyValueCaches(
+      {
+        heads: config.heads,
+        size: config.width / config.heads,
+        ownLength: options.maxTokens,
+        theta: config.ropeTheta,
+        lengths,
+        sources,
+      },
+      config.layers,
+    );
+    caches = made;
+    weights = packWeights(parameters, image);
+    return tf.tidy(() => {
       const { length } = sequences;
-      const rotary = rotaryTables(
-        Array.from({ length }, (_, p) => p),
-        headSize,
-        config.ropeTheta,
+      const positions = Array.from({ length }, (_, p) => p);
+      const rotary = rotaryTables(positions, config.width / config.heads, config.ropeTheta);
+      const inputs = embedInputs(parameters, sequences.ids, sequences.imagePositions);
+      const stream = runBlocks(config, parameters, inputs, rotary, (block, { keys, values }) =>
+        made.blocks[block]?.fill(keys, values),
       );
-      const mask = causalMask(length);
-      let stream = embedInputs(parameters, sequences.ids, sequences.imagePositions);
-      const layers = parameters.blocks.map((block) => {
-        const { stream: next, keys, values } = runBlock(config, block, stream, contexts.length, rotary, mask);
-        stream = next;
-        return { keys: repeatRows(keys, copies), values: repeatRows(values, copies) };
-      });
-      const last = contexts.map(({ ids }, row) => row * length + ids.length - 1);
+      const last = distinct.map(({ ids }, row) => row * length + ids.length - 1);
       const logits = runHead(config, parameters, embed(stream, tf.tensor1d(last, 'int32')), image);
-      return { logits: repeatRows(logits, copies), layers };
+      return embed(logits, tf.tensor1d(sources, 'int32'));
     });
-    cache = result.layers;
-    return result.logits;
-  };
-
-  /** Padding between a row's context and its first decoded token is masked: `[N, 1, 1, S]`. */
-  const stepMask = (): tf.Tensor => {
-    const length = sequences.length + decoded;
-    const mask = new Float32Array(rows * length);
-    for (let n = 0; n < rows; n++) {
-      mask.fill(MASKED_SCORE, n * length + (contextLengths[n] as number), n * length + sequences.length);
-    }
-    return tf.tensor4d(mask, [rows, 1, 1, length]);
   };
 
   const step = (tokens: Int32Array): tf.Tensor2D => {
-    assertLength('DecodingSession.next: tokens', tokens, rows, 'N');
+    assertLength('DecodingSession.next: tokens', tokens, alive.length, 'N');
     decoded += 1;
-    const old = cache;
-    const result = tf.tidy(() => {
-      const positions = contextLengths.map((length) => length + decoded - 1);
-      const rotary = rotaryTables(positions, headSize, config.ropeTheta);
-      const mask = stepMask();
+    const made = caches as KeyValueCaches;
+    const positions = alive.map((slot) => (lengths[sources[slot] as number] as number) + decoded - 1);
+    made.step({ slots: alive, positions });
+    return tf.tidy(() => {
       const ids = image ? tokens.map((id) => id + config.textVocabulary) : tokens;
-      const imagePositions = new Int32Array(rows).fill(image ? decoded : config.imageLength);
-      let stream = embedInputs(parameters, ids, imagePositions);
-      const layers = parameters.blocks.map((block, layer) => {
-        const {
-          stream: next,
-          keys,
-          values,
-        } = runBlock(config, block, stream, rows, rotary, mask, old[layer]);
-        stream = next;
-        return { keys, values };
-      });
-      return { logits: runHead(config, parameters, stream, image), layers };
+      const imagePositions = new Int32Array(tokens.length).fill(image ? decoded : config.imageLength);
+      const inputs = embedInputs(parameters, ids, imagePositions);
+      return stepBlocks(config, parameters, weights as DecodingWeights, inputs, made.blocks);
     });
-    cache = result.layers;
-    tf.dispose(old as unknown as tf.TensorContainer);
-    return result.logits;
   };
 
   return {
-    rows,
+    rows: sources.length,
     next(tokens) {
       if (disposed) throw new BicotError('value', 'This decoding session was disposed; start another one.');
       if (!tokens) return prefill();
@@ -109,10 +89,35 @@ export function startTransformerDecoding(
       }
       return step(tokens);
     },
+    keep(rows) {
+      alive = rows.map((row) => alive[row] as number);
+    },
     dispose() {
       disposed = true;
-      tf.dispose(cache as unknown as tf.TensorContainer);
-      cache = [];
+      caches?.dispose();
+      weights?.dispose();
+      [caches, weights] = [undefined, undefined];
     },
   };
+}
+
+/** Contexts without repetitions, and which of them each row of the session goes on from. */
+function distinctContexts(
+  contexts: readonly TokenContext[],
+  samplesPerContext: number,
+): { distinct: TokenContext[]; sources: Int32Array } {
+  const places = new Map<string, number>();
+  const distinct: TokenContext[] = [];
+  const placeOf = contexts.map((context) => {
+    const key = context.ids.join();
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, distinct.length);
+    return distinct.push(context) - 1;
+  });
+  const sources = Int32Array.from(
+    { length: contexts.length * samplesPerContext },
+    (_, row) => placeOf[Math.floor(row / samplesPerContext)] as number,
+  );
+  return { distinct, sources };
 }

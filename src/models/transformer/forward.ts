@@ -1,18 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { attention } from '../../kernels/attention.js';
+import { causalAttention } from '../../kernels/causal-attention.js';
 import { embed } from '../../kernels/embedding.js';
-import { linear } from '../../kernels/linear.js';
-import { rmsNorm } from '../../kernels/rms-norm.js';
-import { type RotaryTables, rotate } from '../../kernels/rotary.js';
+import { linear, projections } from '../../kernels/linear.js';
+import { addRmsNorm, rmsNorm } from '../../kernels/rms-norm.js';
+import type { RotaryTables } from '../../kernels/rotary.js';
 import { swiglu } from '../../kernels/swiglu.js';
 import type { TransformerConfig } from './config.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
-
-/** Keys and values of one block, `[B, H, S, D]` each. */
-export interface KeyValues {
-  readonly keys: tf.Tensor4D;
-  readonly values: tf.Tensor4D;
-}
 
 /**
  * Input embeddings of flattened sequences.
@@ -33,43 +27,47 @@ export function embedInputs(
   );
 }
 
+/** Keys and values of one block before the rotation, `[B·T, d]` each. */
+export interface BlockKeyValues {
+  readonly keys: tf.Tensor2D;
+  readonly values: tf.Tensor2D;
+}
+
 /**
- * One pre-norm block: `x + attention(norm x)`, then `x + swiglu(norm x)`.
+ * All pre-norm blocks over whole sequences: `x + attention(norm x)`, then `x + swiglu(norm x)`.
  * @param x `[B·T, d]`
- * @param rotary tables of the positions of x
- * @param mask added to the scores, broadcastable to `[B, H, T, S]`
- * @param past earlier keys and values, put before this call's own
- * @returns the new stream `[B·T, d]` and the keys and values attended to; the caller disposes all three
+ * @param rotary tables of the T positions
+ * @param onBlock is shown the keys and values of each block, for a cache; they are its caller's only during the call
+ * @returns the stream `[B·T, d]`; the caller disposes it
  */
-export function runBlock(
+export function runBlocks(
   config: TransformerConfig,
-  block: BlockParameters,
+  parameters: TransformerParameters,
   x: tf.Tensor2D,
-  batch: number,
   rotary: RotaryTables,
-  mask: tf.Tensor,
-  past?: KeyValues,
-): KeyValues & { readonly stream: tf.Tensor2D } {
+  onBlock?: (block: number, made: BlockKeyValues) => void,
+): tf.Tensor2D {
   return tf.tidy(() => {
-    const { heads, width, rmsEpsilon } = config;
-    const tokens = x.shape[0] / batch;
-    // [B·T, d] to [B, T, H, D] and from there to [B, H, T, D]
-    const toHeads = (y: tf.Tensor2D): tf.Tensor4D => tf.reshape(y, [batch, tokens, heads, width / heads]);
-    const headsFirst = (y: tf.Tensor4D): tf.Tensor4D => tf.transpose(y, [0, 2, 1, 3]);
-
-    const normed = rmsNorm(x, block.attentionNorm, rmsEpsilon);
-    const query = headsFirst(rotate(toHeads(linear(normed, block.query)), rotary));
-    const newKeys = headsFirst(rotate(toHeads(linear(normed, block.key)), rotary));
-    const newValues = headsFirst(toHeads(linear(normed, block.value)));
-    const keys = past ? tf.concat([past.keys, newKeys], 2) : newKeys;
-    const values = past ? tf.concat([past.values, newValues], 2) : newValues;
-    const attended = attention(query, keys, values, mask); // [B, H, T, D]
-    const merged = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), x.shape) as tf.Tensor2D;
-    const middle = tf.add(x, linear(merged, block.output)) as tf.Tensor2D;
-
-    const wide = rmsNorm(middle, block.mlpNorm, rmsEpsilon);
-    const gated = swiglu(linear(wide, block.gate), linear(wide, block.up));
-    return { stream: tf.add(middle, linear(gated, block.down)) as tf.Tensor2D, keys, values };
+    const { heads, rmsEpsilon } = config;
+    const { blocks } = parameters;
+    let stream = x;
+    let normed = rmsNorm(x, (blocks[0] as BlockParameters).attentionNorm, rmsEpsilon);
+    blocks.forEach((block, i) => {
+      const [queries, keys, values] = projections(normed, [block.query, block.key, block.value]) as [
+        tf.Tensor2D,
+        tf.Tensor2D,
+        tf.Tensor2D,
+      ];
+      onBlock?.(i, { keys, values });
+      const attended = causalAttention(queries, keys, values, rotary, heads);
+      ({ stream, normed } = addRmsNorm(stream, linear(attended, block.output), block.mlpNorm, rmsEpsilon));
+      const [gate, up] = projections(normed, [block.gate, block.up]) as [tf.Tensor2D, tf.Tensor2D];
+      const branch = linear(swiglu(gate, up), block.down);
+      const next = blocks[i + 1];
+      if (next) ({ stream, normed } = addRmsNorm(stream, branch, next.attentionNorm, rmsEpsilon));
+      else stream = tf.add(stream, branch);
+    });
+    return stream;
   });
 }
 

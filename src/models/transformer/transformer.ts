@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { causalMask } from '../../kernels/attention.js';
 import { embed } from '../../kernels/embedding.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { ImageSpace, NamedVariables, Policy, TextSpace, TokenContext } from '../../policy/policy.js';
@@ -8,7 +7,7 @@ import type { KeyPart } from '../../tensor/noise.js';
 import { assertLength } from '../../tensor/shape.js';
 import { type TransformerConfig, type TransformerOptions, transformerConfig } from './config.js';
 import { startTransformerDecoding } from './decoding.js';
-import { embedInputs, runBlock, runHead } from './forward.js';
+import { embedInputs, runBlocks, runHead } from './forward.js';
 import { createParameters, namedParameters } from './parameters.js';
 import { isImageSpace, joinSequences, predictionPositions } from './sequences.js';
 
@@ -70,11 +69,8 @@ export function createTransformer(
         const { rows, length } = sequences;
         const positions = Array.from({ length }, (_, p) => p);
         const rotary = rotaryTables(positions, config.width / config.heads, config.ropeTheta);
-        const mask = causalMask(length);
-        let stream = embedInputs(parameters, sequences.ids, sequences.imagePositions); // [N·S, d]
-        for (const block of parameters.blocks) {
-          stream = runBlock(config, block, stream, rows, rotary, mask).stream;
-        }
+        const inputs = embedInputs(parameters, sequences.ids, sequences.imagePositions); // [N·S, d]
+        const stream = runBlocks(config, parameters, inputs, rotary);
         const picked = predictionPositions(contexts, completion, length);
         const hidden = embed(stream, tf.tensor1d(picked, 'int32')); // [N·T, d]
         const logits = runHead(config, parameters, hidden, image); // [N·T, V]

@@ -1,17 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
 import {
-  attention,
+  causalAttention,
   causalMask,
   embed,
   linear,
   normalValues,
   rmsNorm,
+  rotaryTables,
   swiglu,
   tokenLogProbs,
   uniformInteger,
   uniformStream,
 } from 'bicot';
+import type { TransformerConfig } from 'bicot/models';
 import { targetLogProbs } from '../port/loss.js';
+import { attend, rotate } from '../port/model.js';
 import { registerSegmentSum } from '../port/segment-sum.js';
 import type { Problem, ProblemLevel } from '../problem.js';
 import type { KernelCase } from './pass.js';
@@ -55,13 +58,13 @@ export function productCases(problem: Problem): KernelCase[] {
 export function kernelCases(problem: Problem): KernelCase[] {
   registerSegmentSum();
   const { batch, length, rows } = shapesOf(problem);
-  const { width, heads, hidden, imageLength, imageVocabulary, textVocabulary } = problem.config;
+  const { width, hidden, imageLength, imageVocabulary, textVocabulary } = problem.config;
   return [
     ...productCases(problem),
     linearCase(rows, width, hidden),
     normCase(rows, width),
     swigluCase(rows, hidden),
-    attentionCase(batch, heads, length, width / heads),
+    attentionCase(batch, length, problem.config),
     logProbCase(batch * imageLength, imageVocabulary),
     embeddingCase(rows, textVocabulary + imageVocabulary, width),
   ];
@@ -110,20 +113,28 @@ function swigluCase(rows: number, hidden: number): KernelCase {
   };
 }
 
-function attentionCase(batch: number, heads: number, length: number, size: number): KernelCase {
+/** The attention of a training step, rotary positions included. */
+function attentionCase(batch: number, length: number, config: TransformerConfig): KernelCase {
+  const { heads, width } = config;
+  const size = width / heads;
+  const order = Array.from({ length }, (_, p) => p);
+  const { dispose: _, ...tables } = rotaryTables(order, size, config.ropeTheta);
   const mask = causalMask(length);
-  const shape = [batch, heads, length, size];
+  const toHeads = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [batch, length, heads, size]);
+  const headsFirst = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 1, 3]);
+  const rotated = (x: tf.Tensor): tf.Tensor => headsFirst(rotate(toHeads(x), tables));
   return {
-    title: `attention [${shape.join(', ')}], with gradients`,
-    inputs: ['q', 'k', 'v'].map((name) => random(name, ...shape)),
-    constants: [mask],
+    title: `causal attention, ${heads} heads, ${batch} × [${length}, ${width}], with gradients`,
+    inputs: ['q', 'k', 'v'].map((name) => random(name, batch * length, width)),
+    constants: [mask, ...Object.values(tables)],
     stock: (q, k, v) => {
-      const scores = tf.mul(tf.matMul(q, k as tf.Tensor, false, true), 1 / Math.sqrt(size));
-      return tf.matMul(tf.softmax(tf.add(scores, mask)), v as tf.Tensor);
+      const attended = attend(rotated(q), rotated(k as tf.Tensor), headsFirst(toHeads(v as tf.Tensor)), mask);
+      return tf.reshape(headsFirst(attended), [batch * length, width]);
     },
-    ours: (q, k, v) => attention(q as tf.Tensor4D, k as tf.Tensor4D, v as tf.Tensor4D, mask),
+    ours: (q, k, v) =>
+      causalAttention(q as Matrix, k as Matrix, v as Matrix, { ...tables, dispose() {} }, heads),
     // Two products forward and four backward, the masked half included.
-    flops: 12 * batch * heads * length * length * size,
+    flops: 12 * batch * length * length * width,
   };
 }
 

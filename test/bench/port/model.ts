@@ -36,7 +36,7 @@ export function anglesOf(positions: readonly number[], config: TransformerConfig
 }
 
 /** Rotary positions: `x · cos + [−x₂, x₁] · sin`, for `[N, S, H, D]`. */
-function rotate(x: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
+export function rotate(x: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
   const [first, second] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
   return tf.add(tf.mul(x, cos), tf.mul(tf.concat([tf.neg(second), first], -1), sin));
 }
@@ -44,6 +44,18 @@ function rotate(x: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
 /** Hides what comes later: 0 on and below the diagonal. `[S, S]`. */
 export function causalMask(length: number): tf.Tensor {
   return tf.mul(tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0)), -1e9);
+}
+
+/** Scaled dot-product attention, `[N, H, T, D]`. */
+export function attend(
+  query: tf.Tensor,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  mask: tf.Tensor | undefined,
+): tf.Tensor {
+  const size = query.shape.at(-1) as number;
+  const scores = tf.mul(tf.matMul(query, keys, false, true), 1 / Math.sqrt(size)); // [N, H, T, S]
+  return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), values);
 }
 
 /** Token and image-position embeddings, `[N·S, d]`. */
@@ -80,10 +92,7 @@ export function layer(
     keys = tf.concat([past.keys, keys], 2);
     values = tf.concat([past.values, values], 2);
   }
-  let scores = tf.mul(tf.matMul(query, keys, false, true), 1 / Math.sqrt(size)); // [N, H, S, S]
-  if (mask) scores = tf.add(scores, mask);
-  const attended = tf.matMul(tf.softmax(scores), values);
-  const merged = tf.reshape(headsFirst(attended), [rows * length, width]);
+  const merged = tf.reshape(headsFirst(attend(query, keys, values, mask)), [rows * length, width]);
   const middle = tf.add(x, linear(merged, get('output')));
 
   y = norm(middle, get('mlpNorm'), rmsEpsilon);

@@ -1,0 +1,85 @@
+import * as tf from '@tensorflow/tfjs';
+import { BicotError } from '../errors.js';
+import { CAUSAL_ATTENTION_GRADIENTS } from './fused/causal-attention.js';
+import { EMBEDDING_GRADIENTS } from './fused/embedding.js';
+import { LINEAR_GRADIENTS } from './fused/linear.js';
+import { RMS_NORM_GRADIENTS } from './fused/rms-norm.js';
+import { SWIGLU_GRADIENTS } from './fused/swiglu.js';
+import { TOKEN_LOG_PROBS_GRADIENTS } from './fused/token-log-probs.js';
+import { installWasmKernels } from './wasm/install.js';
+import { hasRelaxedSimd } from './wasm/module.js';
+
+/** Which kernels compute bicot's operations. */
+export type KernelChoice = 'fused' | 'composed';
+
+/** More about `setKernels`. */
+export interface KernelOptions {
+  /**
+   * On wasm, the relaxed-SIMD build, whose products and sums are fused: faster, and the last bits depend on the machine.
+   * Default false, the plain build, whose results are the same bits on every machine.
+   */
+  readonly fma?: boolean;
+}
+
+let choice: KernelChoice = 'fused';
+let fma = false;
+let gradientsRegistered = false;
+
+/**
+ * Chooses between fused kernels, where the backend has them (the default: wasm has them with bicot, others when somebody
+ * registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
+ * tested against. Takes effect for what is computed from then on.
+ * @throws BicotError `value`, or `unsupported` if `fma` is asked of an engine without relaxed SIMD
+ */
+export function setKernels(kernels: KernelChoice, options: KernelOptions = {}): void {
+  if (kernels !== 'fused' && kernels !== 'composed') {
+    throw new BicotError('value', `setKernels: kernels is '${kernels}' but must be 'fused' or 'composed'.`);
+  }
+  if (options.fma && !hasRelaxedSimd()) {
+    throw new BicotError(
+      'unsupported',
+      'setKernels: fma needs WebAssembly with relaxed SIMD, which this engine does not have. Use Node 22 or newer, or leave fma out.',
+    );
+  }
+  choice = kernels;
+  fma = options.fma ?? false;
+}
+
+/** What `setKernels` chose, and whether the present backend has fused kernels at all. */
+export function currentKernels(): {
+  readonly kernels: KernelChoice;
+  readonly fma: boolean;
+  readonly available: boolean;
+} {
+  return { kernels: choice, fma, available: fusedKernelsInstalled() };
+}
+
+/**
+ * Whether a fused kernel computes an operation on these tensors: chosen, registered for the present backend, and nothing
+ * is empty.
+ */
+export function isFused(name: string, tensors: readonly tf.Tensor[]): boolean {
+  return (
+    choice === 'fused' &&
+    fusedKernelsInstalled() &&
+    tf.getKernel(name, tf.getBackend()) !== undefined &&
+    tensors.every(({ size }) => size > 0)
+  );
+}
+
+/** Brings bicot's kernels onto the wasm backend when they are first asked for; other backends have what was registered. */
+function fusedKernelsInstalled(): boolean {
+  const name = tf.getBackend();
+  if (!gradientsRegistered) registerGradients();
+  return name !== 'wasm' || installWasmKernels(tf.backend(), () => fma);
+}
+
+/** Gradients are of operations, not of backends: a kernel for another one needs none of its own. */
+function registerGradients(): void {
+  gradientsRegistered = true;
+  const gradients = [
+    ...[...LINEAR_GRADIENTS, ...RMS_NORM_GRADIENTS, ...SWIGLU_GRADIENTS, ...EMBEDDING_GRADIENTS],
+    ...[...CAUSAL_ATTENTION_GRADIENTS, ...TOKEN_LOG_PROBS_GRADIENTS],
+  ];
+  for (const gradient of gradients) if (!tf.getGradient(gradient.kernelName)) tf.registerGradient(gradient);
+}

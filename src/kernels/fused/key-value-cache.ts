@@ -1,0 +1,52 @@
+import type * as tf from '@tensorflow/tfjs';
+import { runKernel } from './run.js';
+
+/**
+ * Inputs k, v, cos, sin, lengths; attributes of `CacheSizes`; outputs the contexts' keys and values, and room for those
+ * of the slots.
+ */
+export const FILL_CACHE = 'BicotFillCache';
+/**
+ * Inputs q, k, v, cos, sin, lengths, sources, slots, positions and the four tensors of `CacheTensors`, of which it writes
+ * into those of the slots; attributes of `CacheSizes`; output the mixed values.
+ */
+export const DECODE_ATTENTION = 'BicotDecodeAttention';
+
+/** What the cache kernels must know. */
+export interface CacheSizes extends Readonly<Record<string, number>> {
+  readonly heads: number;
+  readonly size: number;
+  /** Sequences. */
+  readonly slots: number;
+  /** Positions of the longest context. */
+  readonly contextLength: number;
+  /** The most positions that a sequence has of its own. */
+  readonly ownLength: number;
+}
+
+/** Keys and values of the contexts, shared, and of each sequence's own positions, written in place. The layout is the backend's. */
+export interface CacheTensors extends Readonly<Record<string, tf.Tensor>> {
+  readonly contextKeys: tf.Tensor;
+  readonly contextValues: tf.Tensor;
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+}
+
+export function fusedFillCache(
+  inputs: Readonly<Record<'k' | 'v' | 'cos' | 'sin' | 'lengths', tf.Tensor>>,
+  sizes: CacheSizes,
+): CacheTensors {
+  type Four = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+  const [contextKeys, contextValues, keys, values] = runKernel<Four>(FILL_CACHE, inputs, sizes);
+  return { contextKeys, contextValues, keys, values };
+}
+
+type DecodeInput = 'q' | 'k' | 'v' | 'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions';
+
+export function fusedDecodeAttention(
+  inputs: Readonly<Record<DecodeInput, tf.Tensor>>,
+  cache: CacheTensors,
+  sizes: CacheSizes,
+): tf.Tensor2D {
+  return runKernel<tf.Tensor2D>(DECODE_ATTENTION, { ...inputs, ...cache }, sizes);
+}

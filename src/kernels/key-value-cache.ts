@@ -1,0 +1,58 @@
+import * as tf from '@tensorflow/tfjs';
+import { type CachePlan, contextLength, type KeyValueCaches } from './cache-plan.js';
+import { isFused } from './choice.js';
+import { composedCache } from './composed/key-value-cache.js';
+import {
+  type CacheTensors,
+  DECODE_ATTENTION,
+  fusedDecodeAttention,
+  fusedFillCache,
+} from './fused/key-value-cache.js';
+import { rotaryTables } from './rotary.js';
+
+/**
+ * Caches for decoding: fused, preallocated and written in place; composed, by concatenation.
+ * @param blocks of the model
+ * @returns the caller disposes them
+ */
+export function keyValueCaches(plan: CachePlan, blocks: number): KeyValueCaches {
+  return isFused(DECODE_ATTENTION, []) ? fusedCaches(plan, blocks) : composedCache(plan, blocks);
+}
+
+function fusedCaches(plan: CachePlan, blocks: number): KeyValueCaches {
+  const { heads, size, ownLength, theta } = plan;
+  const longest = contextLength(plan);
+  const sizes = { heads, size, slots: plan.sources.length, contextLength: longest, ownLength };
+  const vector = (values: Int32Array): tf.Tensor1D => tf.keep(tf.tensor1d(values, 'int32'));
+  const positions = Array.from({ length: longest + ownLength }, (_, position) => position);
+  const { cos, sin, half, halfTransposed } = rotaryTables(positions, size, theta);
+  tf.dispose([half, halfTransposed]);
+  const lengths = vector(plan.lengths);
+  const constants = { cos: tf.keep(cos), sin: tf.keep(sin), lengths };
+  const sources = vector(plan.sources);
+  const stored: tf.Tensor[] = [cos, sin, lengths, sources];
+  let rows: { slots: tf.Tensor1D; positions: tf.Tensor1D } | undefined;
+  return {
+    blocks: Array.from({ length: blocks }, () => {
+      let cache: CacheTensors | undefined;
+      return {
+        fill(k, v) {
+          cache = fusedFillCache({ k, v, ...constants }, sizes);
+          for (const tensor of Object.values(cache)) stored.push(tf.keep(tensor));
+        },
+        attend(q, k, v) {
+          const [present, made] = [rows as NonNullable<typeof rows>, cache as CacheTensors];
+          return fusedDecodeAttention({ q, k, v, ...constants, sources, ...present }, made, sizes);
+        },
+      };
+    }),
+    step({ slots, positions }) {
+      tf.dispose(rows ?? []);
+      rows = { slots: vector(slots), positions: vector(positions) };
+    },
+    dispose() {
+      tf.dispose([...stored.splice(0), ...Object.values(rows ?? {})]);
+      rows = undefined;
+    },
+  };
+}
