@@ -1,0 +1,33 @@
+import type { BenchmarkName } from '../options.js';
+
+// What docs/performance.md says above its tables; introduction.md has its beginning. No numbers here: they would not
+// follow the results.
+
+/** In place of tables. */
+export const NOTHING = 'No results are committed yet.';
+
+/** Headings, in the page's order. */
+export const TITLES: Readonly<Record<BenchmarkName, string>> = {
+  step: 'A whole step of GRPO',
+  train: 'An update',
+  decode: 'Sampling',
+  memory: 'Memory of an update',
+  kernels: 'Kernels',
+  growth: 'How cost grows',
+};
+
+/** What each table shows. */
+export const NOTES: Readonly<Record<BenchmarkName, string>> = {
+  step: `Plans and guided images are sampled, the reference scores them for the KL penalty, and the policy is updated, with
+gradients through both branches of guidance. Rewards take no time here, and 16 samples share a backward pass, since WebAssembly's memory has no room
+for more of the port's.`,
+  train: `Forward and backward pass over a rollout that is given, clipping by norm, Adam. GFLOPS count matrix products alone,
+all of the attention matrix included.`,
+  decode: 'Images drawn token by token with a cache of keys and values, eight for each prompt.',
+  memory:
+    'The most memory that a process holds which makes one update and nothing else (MB; Node itself takes about 100).',
+  kernels: `At the shapes of the update above. Default gradients multiply by transposed matrices, which the wasm backend of
+TensorFlow.js computes in a scalar loop.`,
+  growth: `One dimension of size S at a time, in bicot's usual kernels (the best ones without FMA). The last column divides
+cost by what it would be in proportion to the dimension, or for workers by one worker's cost shared out: 1 is linear.`,
+};

@@ -1,0 +1,64 @@
+/**
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|all`, with the options that it prints when it
+ * does not understand; `npm run bench -- docs` writes the page.
+ *
+ * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
+ * they are timed; what counts is the ratio of their medians.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { selectBackend } from 'bicot/node';
+import { type Bench, startBench } from './benchmarks/bench.js';
+import { benchGrowth } from './benchmarks/growth.js';
+import { benchKernels } from './benchmarks/kernels.js';
+import { benchMemory } from './benchmarks/memory.js';
+import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
+import { type BenchmarkName, type BenchOptions, readOptions, USAGE } from './options.js';
+import { PAGE, readResults, writtenPage } from './report/page.js';
+import { circumstancesLine, resultTables } from './report/tables.js';
+import { circumstances, currentLoad, type Result } from './results.js';
+import type { SizeName } from './sizes.js';
+
+const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Promise<Result>>> = {
+  step: benchStep,
+  decode: benchDecode,
+  train: benchTrain,
+  kernels: benchKernels,
+  memory: benchMemory,
+  growth: benchGrowth,
+};
+
+async function run(options: BenchOptions): Promise<void> {
+  const load = currentLoad();
+  const bench = startBench(options);
+  const results: Result[] = [];
+  try {
+    for (const name of options.names) {
+      const size = options.size ?? (name === 'step' ? 'demo' : 'S');
+      const result = await RUNS[name](bench, size);
+      results.push(result);
+      console.log(`${resultTables(result)}\n`);
+    }
+  } finally {
+    bench.stop();
+  }
+  const file = { circumstances: circumstances(bench.versions(), options.rounds, load), results };
+  console.log(circumstancesLine(file.circumstances));
+  if (options.json !== undefined) {
+    mkdirSync(dirname(options.json), { recursive: true });
+    writeFileSync(options.json, `${JSON.stringify(file, null, 1)}\n`);
+  }
+}
+
+const args = process.argv.slice(2);
+const options = args[0] === 'docs' ? undefined : readOptions(args);
+if (args[0] === 'docs') {
+  writeFileSync(PAGE, writtenPage(readResults()));
+} else if (options) {
+  // Problems are written here; everything else is computed in processes of its own.
+  await selectBackend('wasm');
+  await run(options);
+} else {
+  console.error(USAGE);
+  process.exitCode = 2;
+}
