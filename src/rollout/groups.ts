@@ -1,5 +1,7 @@
 import { BicotError } from '../errors.js';
 import { type KeptSet, keptBytes } from '../policy/kept.js';
+import { selectTokenRows } from '../policy/tokens.js';
+import { type HostNumbers, pickHostRows } from '../tensor/host-rows.js';
 import { assertLength } from '../tensor/shape.js';
 import type { LevelRollout, Rollout } from './types.js';
 
@@ -35,30 +37,26 @@ export function selectGroups<P, C>(rollout: Rollout<P, C>, groups: readonly numb
   };
 }
 
-/** Some rows of a level, in the order given, at the same width. */
-export function selectRows<C>(level: LevelRollout<C>, rows: readonly number[]): LevelRollout<C> {
+/**
+ * Some rows of a level, in the order given.
+ * @param width columns that are kept, at least the longest of the rows; default all
+ */
+export function selectRows<C>(
+  level: LevelRollout<C>,
+  rows: readonly number[],
+  width = level.completion.width,
+): LevelRollout<C> {
   const { completion, behaviourLogProbs, entropy, contexts, kept } = level;
-  const { width } = completion;
-  const cut = <A extends Float32Array | Int32Array | Uint8Array>(values: A, perRow: number): A => {
-    const picked = new (values.constructor as new (length: number) => A)(rows.length * perRow);
-    rows.forEach((row, place) => {
-      picked.set(values.subarray(row * perRow, (row + 1) * perRow), place * perRow);
-    });
-    return picked;
-  };
+  const cut = <A extends HostNumbers>(values: A, perToken = 1): A =>
+    pickHostRows(values, completion.width * perToken, rows, width * perToken);
   return {
     ...level,
     contexts: rows.map((row) => contexts[row] as C),
-    completion: {
-      ids: cut(completion.ids, width),
-      lengths: cut(completion.lengths, 1),
-      rows: rows.length,
-      width,
-    },
-    behaviourLogProbs: cut(behaviourLogProbs, width),
-    entropy: cut(entropy, width),
+    completion: selectTokenRows(completion, rows, width),
+    behaviourLogProbs: cut(behaviourLogProbs),
+    entropy: cut(entropy),
     ...(kept && {
-      kept: { ...kept, bits: cut(kept.bits, width * keptBytes(kept.vocabulary)), rows: rows.length },
+      kept: { ...kept, bits: cut(kept.bits, keptBytes(kept.vocabulary)), rows: rows.length, width },
     }),
   };
 }

@@ -1,9 +1,12 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
-import { levelLogProbs, type RowRange } from '../rollout/level-log-probs.js';
+import { selectRows } from '../rollout/groups.js';
+import { levelLogProbs } from '../rollout/level-log-probs.js';
 import type { LevelRollout } from '../rollout/types.js';
+import { scatterHostRows } from '../tensor/host-rows.js';
 import { assertNoNaN, throwIfAborted } from './guards.js';
-import { rowRanges } from './micro-batch.js';
+import { microBatches } from './micro-batch.js';
 
 /** How rows are scored without gradients. */
 export interface ScoreOptions {
@@ -16,7 +19,7 @@ export interface ScoreOptions {
 
 /** Log-probs of a level's rows under the policy that sampled it, `[R · T]` on the host. */
 export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions): Promise<Float32Array> {
-  return score(level, options, 'the policy', (range) => levelLogProbs(level, range));
+  return score(level, options, 'the policy', levelLogProbs);
 }
 
 /** Log-probs of a level's rows under the frozen weights, `[R · T]` on the host. */
@@ -25,8 +28,8 @@ export function referenceLogProbs<C>(
   reference: Reference<C>,
   options: ScoreOptions,
 ): Promise<Float32Array> {
-  return score(level, options, 'the reference', (range) =>
-    reference.run((frozen: Policy<C>) => levelLogProbs(level, { ...range, policy: frozen })),
+  return score(level, options, 'the reference', (rows) =>
+    reference.run((frozen: Policy<C>) => levelLogProbs(rows, { policy: frozen })),
   );
 }
 
@@ -34,17 +37,17 @@ async function score<C>(
   level: LevelRollout<C>,
   options: ScoreOptions,
   whose: string,
-  logProbs: (range: RowRange) => ReturnType<typeof levelLogProbs>,
+  logProbs: (rows: LevelRollout<C>) => tf.Tensor2D,
 ): Promise<Float32Array> {
-  const { rows, width } = level.completion;
+  const { rows, width, lengths } = level.completion;
   const scored = new Float32Array(rows * width);
-  for (const range of rowRanges(rows, options.microBatch / level.samplesPerRow)) {
+  for (const part of microBatches(lengths, options.microBatch / level.samplesPerRow)) {
     throwIfAborted(options.where, options.signal);
-    const values = logProbs(range); // [rows of the range, T]
+    const values = logProbs(selectRows(level, part.rows, part.width)); // [rows of the part, its width]
     try {
-      const own = await values.data();
+      const own = (await values.data()) as Float32Array;
       assertNoNaN(options.where, whose, level.name, own);
-      scored.set(own, range.begin * width);
+      scatterHostRows(scored, width, part.rows, own, part.width);
     } finally {
       values.dispose();
     }

@@ -1,16 +1,13 @@
-import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
-import { levelLoss } from '../objective/loss.js';
-import type { CompletionScores } from '../policy/log-probs.js';
 import type { Policy } from '../policy/policy.js';
-import { levelLogProbs, levelScores, type RowRange } from '../rollout/level-log-probs.js';
-import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
+import { selectTerms } from '../rollout/terms.js';
+import { scatterHostRows } from '../tensor/host-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
-import { type GradientAccumulator, globalNorm, gradientAccumulator, lossGradients } from './gradients.js';
+import { type GradientAccumulator, globalNorm, gradientAccumulator } from './gradients.js';
 import { assertFiniteNumber, assertNoNaN, throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
-import { rowRanges } from './micro-batch.js';
-import { policyLogProbs } from './score.js';
+import { gradientPass, type LevelPass, scorePass } from './pass.js';
+import { type PlannedPass, planPasses } from './plan.js';
 
 /** How one update is made. */
 export interface UpdateOptions extends ApplyOptions {
@@ -49,8 +46,9 @@ export interface UpdateResult {
 /**
  * One optimiser step on a rollout. The loss is a sum over tokens whose weights are known before any backward
  * pass, so gradients are added up micro-batch by micro-batch and level by level, and equal those of the whole
- * batch, at the memory of one micro-batch. Levels that are not trained are only scored, for the metrics; if none
- * is, no weight changes and the optimiser is not called.
+ * batch, at the memory of one micro-batch. Rows of like length are computed together. Levels that are not trained, and
+ * rows without any weight in the loss, are only scored, for the metrics; if no level is trained, no weight changes and
+ * the optimiser is not called.
  * @throws BicotError `non-finite`, `aborted` or `value` (`ratioTolerance`), with the weights unchanged
  */
 export async function updatePolicy<C>(
@@ -59,23 +57,24 @@ export async function updatePolicy<C>(
   updateOptions: UpdateOptions,
 ): Promise<UpdateResult> {
   const options: Settings = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
+  const plans = levels.map((batch) => ({ batch, passes: planPasses(batch, options.microBatch) }));
   const sum = gradientAccumulator();
   const own = gradientAccumulator();
   const logProbs: Record<string, Float32Array> = {};
   const gradNorms: Record<string, number> = {};
   let loss = 0;
   let gradNorm = 0;
+  const results = runPasses(policy, plans, options);
   try {
-    for (const batch of levels) {
-      if (batch.trained) {
-        const pass = await levelGradients(policy, batch, own, options);
-        gradNorms[batch.level.name] = await globalNorm(own.total());
-        sum.add(own.take());
-        logProbs[batch.level.name] = pass.logProbs;
-        loss += pass.loss;
-      } else if (batch.own) {
-        logProbs[batch.level.name] = await policyLogProbs(batch.level, options);
-      }
+    for (const plan of plans) {
+      if (plan.passes.length === 0) continue;
+      const { name } = plan.batch.level;
+      const level = await collectLevel(plan, results, own, options);
+      logProbs[name] = level.logProbs;
+      if (!plan.batch.trained) continue;
+      gradNorms[name] = await globalNorm(own.total());
+      sum.add(own.take());
+      loss += level.loss;
     }
     throwIfAborted(options.where, options.signal);
     assertOnPolicy(levels, logProbs, options);
@@ -83,10 +82,57 @@ export async function updatePolicy<C>(
       gradNorm = await applyGradients(policy.variables, sum.total(), options);
     }
   } finally {
+    await results.return();
     own.dispose();
     sum.dispose();
   }
   return { loss, gradNorm, gradNorms, logProbs };
+}
+
+interface LevelPlan<C> {
+  readonly batch: LevelBatch<C>;
+  readonly passes: readonly PlannedPass[];
+}
+
+/** The results of all passes of all levels, in order; who gets one disposes its gradients. */
+async function* runPasses<C>(
+  policy: Policy<C>,
+  plans: readonly LevelPlan<C>[],
+  { where, signal }: Settings,
+): AsyncGenerator<LevelPass, void, undefined> {
+  for (const { batch, passes } of plans) {
+    for (const { rows, width, gradients } of passes) {
+      throwIfAborted(where, signal);
+      const terms = selectTerms(batch, rows, width);
+      yield gradients ? await gradientPass(terms, policy.variables) : await scorePass(terms);
+    }
+  }
+}
+
+/** Takes one level's passes from the results and adds their gradients to the sum. */
+async function collectLevel<C>(
+  { batch, passes }: LevelPlan<C>,
+  results: AsyncGenerator<LevelPass, void, undefined>,
+  sum: GradientAccumulator,
+  options: Settings,
+): Promise<{ loss: number; logProbs: Float32Array }> {
+  const { completion, samplesPerRow, name } = batch.level;
+  const logProbs = new Float32Array(completion.rows * completion.width);
+  let loss = 0;
+  let rowsDone = 0;
+  for (const { rows, width } of passes) {
+    const pass = (await results.next()).value as LevelPass;
+    sum.add(pass.gradients);
+    assertNoNaN(options.where, 'the policy', name, pass.logProbs);
+    assertFiniteNumber(options.where, `the loss of level '${name}'`, pass.loss);
+    scatterHostRows(logProbs, completion.width, rows, pass.logProbs, width);
+    loss += pass.loss;
+    rowsDone += rows.length;
+    if (!batch.trained) continue;
+    const samples = rowsDone * samplesPerRow;
+    options.onProgress?.({ level: name, samples, total: completion.rows * samplesPerRow });
+  }
+  return { loss, logProbs };
 }
 
 /**
@@ -112,94 +158,4 @@ function assertOnPolicy<C>(
       );
     }
   }
-}
-
-/** Adds one level's gradients to the sum. */
-async function levelGradients<C>(
-  policy: Policy<C>,
-  batch: LevelBatch<C>,
-  sum: GradientAccumulator,
-  options: Settings,
-): Promise<{ loss: number; logProbs: Float32Array }> {
-  const { completion, samplesPerRow, name } = batch.level;
-  const { rows, width } = completion;
-  const logProbs = new Float32Array(rows * width);
-  let loss = 0;
-  for (const range of rowRanges(rows, options.microBatch / samplesPerRow)) {
-    throwIfAborted(options.where, options.signal);
-    const pass = await microBatchGradients(policy, batch, range, sum);
-    assertNoNaN(options.where, 'the policy', name, pass.logProbs);
-    assertFiniteNumber(options.where, `the loss of level '${name}'`, pass.loss);
-    logProbs.set(pass.logProbs, range.begin * width);
-    loss += pass.loss;
-    options.onProgress?.({ level: name, samples: range.end * samplesPerRow, total: rows * samplesPerRow });
-  }
-  return { loss, logProbs };
-}
-
-/** Forward and backward of some rows. */
-async function microBatchGradients<C>(
-  policy: Policy<C>,
-  batch: LevelBatch<C>,
-  range: RowRange,
-  sum: GradientAccumulator,
-): Promise<{ loss: number; logProbs: ArrayLike<number> }> {
-  let scored: tf.Tensor2D | undefined;
-  let loss: tf.Scalar | undefined;
-  try {
-    const pass = lossGradients(() => {
-      // The forward's values are wanted for the metrics, and as the old log-probs of a second update.
-      const wantsEntropy = (batch.loss.entropyWeight ?? 0) > 0;
-      const scores: Scores = wantsEntropy
-        ? levelScores(batch.level, range)
-        : { logProbs: levelLogProbs(batch.level, range) }; // [R of the range, T]
-      scored = tf.keep(scores.logProbs);
-      return microBatchLoss(batch, range, scores);
-    }, policy.variables);
-    loss = pass.loss;
-    sum.add(pass.gradients);
-    const [lossValues, logProbs] = await Promise.all([loss.data(), (scored as tf.Tensor2D).data()]);
-    return { loss: lossValues[0] as number, logProbs };
-  } finally {
-    tf.dispose([scored, loss].filter((tensor) => tensor !== undefined));
-  }
-}
-
-type Scores = Pick<CompletionScores, 'logProbs'> & Partial<CompletionScores>;
-
-/** The part of the level's loss that some rows make: differentiable in the scores, which are of those rows. */
-function microBatchLoss<C>(
-  batch: LevelBatch<C>,
-  { begin, end }: RowRange,
-  { logProbs, entropy }: Scores,
-): tf.Scalar {
-  const { completion, samplesPerRow, behaviourLogProbs } = batch.level;
-  const { width } = completion;
-  const first = begin * samplesPerRow;
-  const last = end * samplesPerRow;
-  const shape: [number, number] = [last - first, width]; // [N of the range, T]
-  /** Rows on the host to samples on the device. */
-  const constant = (values: Float32Array | undefined): tf.Tensor2D | undefined =>
-    values &&
-    tf.tensor2d(repeatHostRows(values.subarray(begin * width, end * width), width, samplesPerRow), shape);
-  /** Of samples already. */
-  const perSample = (values: Float32Array | undefined): tf.Tensor2D | undefined =>
-    values && tf.tensor2d(values.subarray(first * width, last * width), shape);
-  const { importance, offPolicyThreshold } = batch.loss;
-  const offPolicy = Boolean(importance) || typeof offPolicyThreshold === 'number';
-  return levelLoss(
-    {
-      logProbs: repeatRows(logProbs, samplesPerRow),
-      entropy: entropy && repeatRows(entropy, samplesPerRow),
-      oldLogProbs: constant(batch.oldLogProbs),
-      behaviourLogProbs: offPolicy ? constant(behaviourLogProbs) : undefined,
-      referenceLogProbs: constant(batch.referenceLogProbs),
-      advantages: tf.tensor1d(batch.advantages.subarray(first, last)),
-      weights: perSample(batch.weights) as tf.Tensor2D,
-      policyFactor: perSample(batch.policyFactor),
-      klWeights: perSample(batch.klWeights),
-      entropyWeights: perSample(batch.entropyWeights),
-    },
-    batch.loss,
-  );
 }

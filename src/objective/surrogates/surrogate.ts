@@ -28,7 +28,7 @@ export interface Surrogate {
   readonly settings?: Readonly<Record<string, number>>;
   /**
    * The loss of each token, to be minimised: `[N, T]`, or `[N, 1]` for one that all tokens of a row share. Called
-   * inside `tf.tidy`.
+   * inside `tf.tidy`. Advantage 0 must mean no gradient: training does not go backward through such rows.
    */
   readonly loss: (terms: SurrogateTerms) => tf.Tensor;
   /** Whether a token of this ratio and advantage pulls no more. For the metric `clipFraction`; default: none ever stops. */
