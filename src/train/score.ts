@@ -12,6 +12,8 @@ import { microBatches } from './micro-batch.js';
 export interface ScoreOptions {
   /** Samples scored at once. */
   readonly microBatch: number;
+  /** Compute every row at the level's full width, padding included, for measurements of what padding does. Default false. */
+  readonly padded?: boolean;
   readonly signal?: AbortSignal;
   /** For errors. */
   readonly where: string;
@@ -43,11 +45,12 @@ async function score<C>(
   const scored = new Float32Array(rows * width);
   for (const part of microBatches(lengths, options.microBatch / level.samplesPerRow)) {
     throwIfAborted(options.where, options.signal);
-    const values = logProbs(selectRows(level, part.rows, part.width)); // [rows of the part, its width]
+    const partWidth = options.padded ? width : part.width;
+    const values = logProbs(selectRows(level, part.rows, partWidth)); // [rows of the part, its width]
     try {
       const own = (await values.data()) as Float32Array;
       assertNoNaN(options.where, whose, level.name, own);
-      scatterHostRows(scored, width, part.rows, own, part.width);
+      scatterHostRows(scored, width, part.rows, own, partWidth);
     } finally {
       values.dispose();
     }
