@@ -1,26 +1,29 @@
 import { BicotError } from '../errors.js';
+import type { WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
-import { selectTerms } from '../rollout/terms.js';
 import { scatterHostRows } from '../tensor/host-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
 import { type GradientAccumulator, globalNorm, gradientAccumulator } from './gradients.js';
 import { assertFiniteNumber, assertNoNaN, throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
-import { gradientPass, type LevelPass, scorePass } from './pass.js';
-import { type PlannedPass, planPasses } from './plan.js';
+import type { LevelPass } from './pass.js';
+import { type LevelPlan, runPasses } from './passes.js';
+import { planPasses } from './plan.js';
 
 /** How one update is made. */
-export interface UpdateOptions extends ApplyOptions {
+export interface UpdateOptions<C = unknown> extends ApplyOptions {
   /** Samples per backward pass. The gradient does not depend on it (up to the order of sums), memory does. */
   readonly microBatch: number;
   /** The most that `|ratio − 1|` may be before the update. Default: any. */
   readonly ratioTolerance?: number;
+  /** Workers of the policy, which then compute the gradients: to the same bits. Default: this thread does. */
+  readonly pool?: WorkerPool<C>;
   readonly signal?: AbortSignal;
   /** Called after each backward pass. */
   readonly onProgress?: (progress: UpdateProgress) => void;
 }
 
-type Settings = UpdateOptions & Required<Pick<UpdateOptions, 'where'>>;
+type Settings<C> = UpdateOptions<C> & Required<Pick<UpdateOptions, 'where'>>;
 
 /** How far an update has come. */
 export interface UpdateProgress {
@@ -54,9 +57,9 @@ export interface UpdateResult {
 export async function updatePolicy<C>(
   policy: Policy<C>,
   levels: readonly LevelBatch<C>[],
-  updateOptions: UpdateOptions,
+  updateOptions: UpdateOptions<C>,
 ): Promise<UpdateResult> {
-  const options: Settings = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
+  const options: Settings<C> = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
   const plans = levels.map((batch) => ({ batch, passes: planPasses(batch, options.microBatch) }));
   const sum = gradientAccumulator();
   const own = gradientAccumulator();
@@ -89,32 +92,12 @@ export async function updatePolicy<C>(
   return { loss, gradNorm, gradNorms, logProbs };
 }
 
-interface LevelPlan<C> {
-  readonly batch: LevelBatch<C>;
-  readonly passes: readonly PlannedPass[];
-}
-
-/** The results of all passes of all levels, in order; who gets one disposes its gradients. */
-async function* runPasses<C>(
-  policy: Policy<C>,
-  plans: readonly LevelPlan<C>[],
-  { where, signal }: Settings,
-): AsyncGenerator<LevelPass, void, undefined> {
-  for (const { batch, passes } of plans) {
-    for (const { rows, width, gradients } of passes) {
-      throwIfAborted(where, signal);
-      const terms = selectTerms(batch, rows, width);
-      yield gradients ? await gradientPass(terms, policy.variables) : await scorePass(terms);
-    }
-  }
-}
-
 /** Takes one level's passes from the results and adds their gradients to the sum. */
 async function collectLevel<C>(
   { batch, passes }: LevelPlan<C>,
   results: AsyncGenerator<LevelPass, void, undefined>,
   sum: GradientAccumulator,
-  options: Settings,
+  options: Settings<C>,
 ): Promise<{ loss: number; logProbs: Float32Array }> {
   const { completion, samplesPerRow, name } = batch.level;
   const logProbs = new Float32Array(completion.rows * completion.width);
@@ -142,7 +125,7 @@ async function collectLevel<C>(
 function assertOnPolicy<C>(
   levels: readonly LevelBatch<C>[],
   logProbs: UpdateResult['logProbs'],
-  { where, ratioTolerance = Number.POSITIVE_INFINITY }: Settings,
+  { where, ratioTolerance = Number.POSITIVE_INFINITY }: Settings<C>,
 ): void {
   for (const { level, oldLogProbs } of levels) {
     const own = logProbs[level.name];

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import type { Recipe } from '../../recipe.js';
 
 /** What a surrogate may use, for N rows of T tokens. Values at padding are finite and do not count. */
 export interface SurrogateTerms {
@@ -35,6 +36,8 @@ export interface Surrogate {
   readonly stops?: (ratio: number, advantage: number) => boolean;
   /** Says that `loss` makes its own use of `logRatio`, so that the level's `ratio` would do nothing. Default false. */
   readonly ownRatio?: boolean;
+  /** How a worker makes the same surrogate in a thread of its own, for `parallel`. */
+  readonly recipe?: Recipe;
 }
 
 /**
