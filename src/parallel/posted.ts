@@ -17,10 +17,16 @@ export function postedLevel<C>(level: LevelRollout<C>): PostedLevel {
  * @throws BicotError `unsupported` if the surrogate has none
  */
 export function postedTerms<C>(terms: LevelTerms<C>): PostedTerms {
-  const { level, loss, ...rest } = terms;
-  const { surrogate, ...settings } = loss;
+  const { surrogate, ...settings } = terms.loss;
   const made = surrogate && { surrogate: recipeOf(`the surrogate '${surrogate.name}'`, surrogate) };
-  return { ...rest, level: postedLevel(level), loss: { ...settings, ...made } };
+  // One by one: a LevelBatch has more than its terms, and functions in it.
+  const { advantages, weights, policyFactor, klWeights, entropyWeights } = terms;
+  const { oldLogProbs, referenceLogProbs } = terms;
+  return {
+    ...{ advantages, weights, policyFactor, klWeights, entropyWeights, oldLogProbs, referenceLogProbs },
+    level: postedLevel(terms.level),
+    loss: { ...settings, ...made },
+  };
 }
 
 /**
