@@ -12,6 +12,7 @@ import {
   levelBatches,
   type Objective,
   oneLevelRollout,
+  type ParallelOptions,
   policyReference,
   type RewardFunction,
   type StepMetrics,
@@ -29,8 +30,9 @@ import { gmpo } from '../examples/objectives/gmpo.js';
 import { countOf, type Fault, faultyPolicy } from './support/faulty-policy.js';
 import { IMAGE, smallTransformer } from './support/small-transformer.js';
 import { context, type TabularPolicy } from './support/tabular-policy.js';
+import { bundledEntry } from './support/worker-entry.js';
 
-// Each pool starts its threads from the TypeScript sources, which takes seconds.
+// From the TypeScript sources, which recipes of test modules need, threads take seconds to start.
 const SLOW = 120_000;
 
 const reward: RewardFunction<number> = async (samples) =>
@@ -72,7 +74,7 @@ function options(
 
 /** Trains a fresh policy with what `parallel` makes of it. */
 async function trained(
-  parallel?: (policy: TransformerPolicy) => Promise<WorkerPool<TokenContext> | { workers: number }>,
+  parallel?: (policy: TransformerPolicy) => Promise<WorkerPool<TokenContext> | ParallelOptions>,
   more: (policy: TransformerPolicy) => Partial<TrainOptions<number, TokenContext>> = () => ({}),
 ) {
   const policy = await smallTransformer();
@@ -89,12 +91,15 @@ async function trained(
   return { metrics, weights };
 }
 
+/** Of threads that start fast, for policies of bicot's own. */
+let entry: URL;
 const poolOf = (workers: number, rowsPerTask?: number) => (policy: TransformerPolicy) =>
-  workerPool<TokenContext>(policy, { workers, rowsPerTask });
+  workerPool<TokenContext>(policy, { workers, rowsPerTask, entry });
 
 describe('training in workers', () => {
   let alone: Awaited<ReturnType<typeof trained>>;
   beforeAll(async () => {
+    entry = await bundledEntry();
     alone = await trained();
     expect(alone.metrics.map(({ gradNorm }) => gradNorm > 0)).toEqual([true, true, true]);
     expect(alone.metrics.at(-1)?.levels.semantic?.kl).toBeGreaterThan(0);
@@ -122,7 +127,7 @@ describe('training in workers', () => {
   it(
     'gives the bits of a run without workers where its samples are drawn in the same chunks',
     async () => {
-      expect(await trained(async () => ({ workers: 2 }))).toEqual(alone);
+      expect(await trained(async () => ({ workers: 2, entry }))).toEqual(alone);
     },
     SLOW,
   );
@@ -132,7 +137,8 @@ describe('training in workers', () => {
     async () => {
       const teacher = await smallTransformer();
       const own = () => ({ reference: policyReference(teacher), objective: gmpo({ klWeight: 0.1 }) });
-      expect(await trained(poolOf(2), own)).toEqual(await trained(undefined, own));
+      const fromSources = (policy: TransformerPolicy) => workerPool<TokenContext>(policy, { workers: 2 });
+      expect(await trained(fromSources, own)).toEqual(await trained(undefined, own));
       teacher.dispose();
     },
     SLOW,
@@ -219,7 +225,7 @@ describe('a pool in threads', () => {
     'stops promptly when it is aborted, in a rollout and in an update, and takes the next task',
     async () => {
       const policy = await smallTransformer();
-      const pool = await workerPool(policy, { workers: 1 });
+      const pool = await workerPool(policy, { workers: 1, entry: await bundledEntry() });
       for (const phase of ['rollout', 'update']) {
         const abort = new AbortController();
         const steps = train(

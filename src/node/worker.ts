@@ -1,12 +1,20 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
-import { WORKER_DATA } from '../parallel/thread.js';
+import { THREAD_NAME } from '../parallel/thread.js';
 import { serveTasks } from '../worker/serve.js';
 import { type BackendName, selectBackend } from './backend.js';
 
-/** Serves a pool in a thread of `worker_threads`. Done by itself in the threads that bicot starts. */
+const served = new WeakSet<MessagePort>();
+
+/**
+ * Serves a pool in a thread of `worker_threads`, once. Done by itself in the threads that bicot starts; for those of
+ * `parallel.spawn`.
+ * @param port `parentPort`
+ */
 export function serveNodeWorker(port: MessagePort): void {
+  if (served.has(port)) return;
+  served.add(port);
   serveTasks(
     {
       post: (message, transfer = []) => port.postMessage(message, transfer),
@@ -27,5 +35,4 @@ async function startBackend(name: string): Promise<void> {
 }
 
 // What else imports this file, in whatever thread, starts nothing.
-if (parentPort && (workerData as { bicot?: unknown } | null)?.bicot === WORKER_DATA.bicot)
-  serveNodeWorker(parentPort);
+if (parentPort && workerData === THREAD_NAME) serveNodeWorker(parentPort);

@@ -2,6 +2,7 @@ import { BicotError } from '../errors.js';
 
 /** A worker's thread, of Node or of a browser. */
 export interface WorkerThread {
+  /** Sends a message, or throws if it can't be cloned. */
   post(message: unknown): void;
   /**
    * Called once, before the first post.
@@ -10,14 +11,15 @@ export interface WorkerThread {
   listen(received: (message: unknown) => void, ended: (reason: string) => void): void;
   /** Whether the thread keeps the process alive; only while it works. */
   hold?(busy: boolean): void;
+  /** Ends the thread; a promise is waited for. */
   terminate(): unknown;
 }
 
 /** Makes a thread in which the worker's entry runs. */
 export type Spawn = () => WorkerThread;
 
-/** What marks a thread of Node as one of bicot's, so that importing the entry elsewhere starts nothing. */
-export const WORKER_DATA = { bicot: 'worker' } as const;
+/** What marks a thread as one of bicot's, so that importing the entry elsewhere starts nothing. */
+export const THREAD_NAME = 'bicot';
 
 type NodeThreads = typeof import('node:worker_threads');
 
@@ -50,8 +52,8 @@ function nodeThread(entry: string | URL): WorkerThread {
   const { Worker } = builtin('node:worker_threads') as NodeThreads;
   const url = new URL(entry, import.meta.url);
   const worker = url.pathname.endsWith('.ts')
-    ? new Worker(throughTsx(url), { eval: true, execArgv: [], workerData: WORKER_DATA })
-    : new Worker(url, { workerData: WORKER_DATA });
+    ? new Worker(throughTsx(url), { eval: true, execArgv: [], workerData: THREAD_NAME })
+    : new Worker(url, { workerData: THREAD_NAME });
   return {
     post: (message) => worker.postMessage(message),
     listen(received, ended) {
@@ -71,7 +73,7 @@ function throughTsx(entry: URL): string {
 }
 
 function webThread(entry: string | URL): WorkerThread {
-  const worker = new Worker(entry, { type: 'module', name: WORKER_DATA.bicot });
+  const worker = new Worker(entry, { type: 'module', name: THREAD_NAME });
   return {
     post: (message) => worker.postMessage(message),
     listen(received, ended) {
