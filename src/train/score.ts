@@ -26,9 +26,9 @@ export interface ScoreOptions<C = unknown> {
 
 /** Log-probs of a level's rows under the policy that sampled it, `[R · T]` on the host. */
 export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions<C>): Promise<Float32Array> {
-  const { pool } = options;
-  return score(level, options, 'the policy', (rows, signal) =>
-    pool?.policy === level.policy ? pool.score(rows, { signal }) : read(levelLogProbs(rows)),
+  const pool = options.pool?.policy === level.policy ? options.pool : undefined;
+  return score(level, { ...options, pool }, 'the policy', (rows, signal) =>
+    pool ? pool.score(rows, { signal }) : read(levelLogProbs(rows)),
   );
 }
 
@@ -38,11 +38,11 @@ export function referenceLogProbs<C>(
   reference: Reference<C>,
   options: ScoreOptions<C>,
 ): Promise<Float32Array> {
-  const { pool } = options;
   // A reference that is a policy of its own is not the workers' to compute.
-  const theirs = pool?.policy === level.policy && pool?.policy === reference.snapshotOf;
-  return score(level, options, 'the reference', (rows, signal) =>
-    pool && theirs
+  const theirs = [level.policy, reference.snapshotOf].every((policy) => policy === options.pool?.policy);
+  const pool = theirs ? options.pool : undefined;
+  return score(level, { ...options, pool }, 'the reference', (rows, signal) =>
+    pool
       ? pool.score(rows, { reference, signal })
       : read(reference.run((frozen: Policy<C>) => levelLogProbs(rows, { policy: frozen }))),
   );
