@@ -16,6 +16,7 @@ export type BicotErrorCode =
   | 'safetensors'
   | 'unsupported'
   | 'aborted'
+  | 'worker'
   | 'non-finite';
 
 /** The one error class of the library. Compare `error.name` or `error.code`, not `instanceof`: the ESM and CJS builds each have their own class. */

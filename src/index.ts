@@ -118,6 +118,17 @@ export {
   tokenWeights,
 } from './objective/weights.js';
 export type { ZeroVariance } from './objective/zero-variance.js';
+// Workers
+export type { ParallelOptions } from './parallel/options.js';
+export {
+  isWorkerPool,
+  type PoolScoreOptions,
+  type PoolTaskOptions,
+  type WorkerPool,
+  workerPool,
+} from './parallel/pool.js';
+export type { HostPass } from './parallel/protocol.js';
+export type { Spawn, WorkerThread } from './parallel/thread.js';
 // Policy: the contract and what is derived from it
 export type {
   GuidanceLogProbs,
@@ -152,6 +163,7 @@ export {
   tokenMask,
   tokenRow,
 } from './policy/tokens.js';
+export type { Recipe } from './recipe.js';
 export { concatEnsembleResults } from './rewards/concat.js';
 // Rewards
 export {
@@ -211,11 +223,13 @@ export {
 } from './rollout/level-log-probs.js';
 export { type OneLevelOptions, oneLevelRollout } from './rollout/one-level.js';
 export type { RolloutFunction, RolloutProgress, RolloutRequest } from './rollout/request.js';
+export type { LevelTerms } from './rollout/terms.js';
 export type { LevelRollout, Rollout } from './rollout/types.js';
 // Sampling
 export { recomputeDecoding } from './sampling/recompute.js';
 export {
   type Completions,
+  type SampleFunction,
   type SampleRequest,
   type SamplingProgress,
   sampleCompletions,

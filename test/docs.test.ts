@@ -1,5 +1,5 @@
 /** The code in README.md and docs/ compiles, runs and does what the text around it says. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
@@ -172,7 +172,7 @@ describe('the README', () => {
   });
 
   it('trains in its first block', async () => {
-    const { module } = blockWith('train({');
+    const { module } = blockWith('await selectBackend();');
     expect(module).toContain('steps: 1000');
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     await run(module.replace('steps: 1000', 'steps: 2'));
@@ -206,6 +206,51 @@ describe('the README', () => {
       expect(metrics.gradNorm).toBeGreaterThan(0);
       expect(metrics.levels.token?.maxRatioDeviation).toBeLessThan(1e-4);
     }
+  });
+});
+
+describe("the workers' page", () => {
+  const folder = join(root, '.cache', `docs-${process.pid}`);
+  afterEach(() => {
+    vi.restoreAllMocks();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('trains and evaluates in workers', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { module } = blockWith('parallel: { workers: 2 }');
+    expect(module).toContain('steps: 1000');
+    await run(module.replace('steps: 1000', 'steps: 2'));
+    await run(blockWith('parallel: pool').module);
+    expect(log.mock.calls.map(([first]) => typeof first)).toEqual(['number', 'number', 'number']);
+  });
+
+  it('has recipes that workers follow', async () => {
+    const { text } = blockWith('import.meta.url');
+    const file = join(folder, 'own.ts');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, text);
+    const { labelPolicy, capped } = (await import(file)) as {
+      labelPolicy: (labels: number) => bicot.Policy<{ label: number }>;
+      capped: (most: number) => bicot.Surrogate;
+    };
+    const policy = labelPolicy(3);
+    const rollout = bicot.oneLevelRollout({
+      ...{ policy, space: 'image', sampling: {} },
+      context: (label: number) => ({ label }),
+    });
+    const norms: number[] = [];
+    for (const parallel of [undefined, { workers: 1 }]) {
+      const steps = bicot.train({
+        ...{ policy, rollout, parallel, prompts: [0, 1, 2], steps: 1, learningRate: 1e-20 },
+        objective: bicot.grpo({ surrogate: capped(1.2), klWeight: 0 }),
+        reward: async (samples) => samples.map(({ tokens }) => bicot.score(tokens.token?.[0] ?? 0)),
+      });
+      for await (const { metrics } of steps) norms.push(metrics.gradNorm);
+    }
+    expect(norms[0]).toBeGreaterThan(0);
+    expect(norms[1]).toBe(norms[0]);
+    tf.dispose(policy.variables as unknown as tf.TensorContainer);
   });
 });
 

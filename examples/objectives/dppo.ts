@@ -29,6 +29,7 @@ export function divergenceBounded(options: DivergenceOptions = {}): Surrogate {
   return {
     name: `dppo-${divergence}`,
     settings: { low, high, max },
+    recipe: { module: import.meta.url, name: 'divergenceBounded', args: [options] },
     loss: ({ logProbs, oldLogProbs, ratio, advantages, mask }) => {
       const now = stopGradient(logProbs);
       const p = tf.exp(now); // [N, T]

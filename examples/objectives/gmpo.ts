@@ -22,6 +22,7 @@ export function geometricMean({ low, high }: ClipRange = { low: 0.4, high: 0.4 }
     name: 'gmpo',
     settings: { low, high },
     ownRatio: true,
+    recipe: { module: import.meta.url, name: 'geometricMean', args: [{ low, high }] },
     loss: ({ logRatio, advantages, mask }) => {
       const clipped = clamp(logRatio, -low, high); // [N, T]
       const good = tf.greater(advantages, tf.zerosLike(mask)); // [N, T]

@@ -23,6 +23,7 @@ export function gammaWeighted(options: GammaOptions = {}): Surrogate {
     name: 'vespo',
     settings: { kPos: positive.k, lambdaPos: positive.lambda, kNeg: negative.k, lambdaNeg: negative.lambda },
     ownRatio: true,
+    recipe: { module: import.meta.url, name: 'gammaWeighted', args: [options] },
     loss: ({ logProbs, logRatio, advantages, mask }) => {
       const weight = tf.customGrad((x) => {
         const good = tf.greaterEqual(advantages, 0); // [N, 1]

@@ -8,7 +8,7 @@ import { throwIfAborted } from '../train/guards.js';
 import { tokenCount, trainsOtherDistribution } from '../train/levels.js';
 import type { TrainSettings } from '../train/options.js';
 import { promptBatch } from '../train/prompts.js';
-import { policyLogProbs, referenceLogProbs } from '../train/score.js';
+import { policyLogProbs, referenceLogProbs, type ScoreOptions } from '../train/score.js';
 import type { DoctorSettings } from './options.js';
 
 /** What the rewards said about one batch. */
@@ -79,7 +79,7 @@ export function scorableLevels<P, C>({ settings, rollouts }: Patient<P, C>, batc
 /** Log-probs under the policy, `[R · T]`. */
 export function scoreLevel<P, C>(patient: Patient<P, C>, level: LevelRollout<C>): Promise<Float32Array> {
   patient.checkAbort();
-  return policyLogProbs(level, { microBatch: patient.settings.microBatch, where: 'doctor' });
+  return policyLogProbs(level, scoring(patient));
 }
 
 /** Log-probs under the reference, `[R · T]`. */
@@ -89,7 +89,12 @@ export function scoreReference<P, C>(
   reference: Reference<C>,
 ): Promise<Float32Array> {
   patient.checkAbort();
-  return referenceLogProbs(level, reference, { microBatch: patient.settings.microBatch, where: 'doctor' });
+  return referenceLogProbs(level, reference, scoring(patient));
+}
+
+/** With padding as it is, so that what depends on it shows. */
+function scoring<P, C>({ settings }: Patient<P, C>): ScoreOptions {
+  return { microBatch: settings.microBatch, padded: true, where: 'doctor' };
 }
 
 /** A limit that a noisy forward pass can't reach by its noise alone. */

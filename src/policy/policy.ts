@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { Recipe } from '../recipe.js';
 import type { TokenBatch } from './tokens.js';
 
 /** Trainable variables by stable name, in a stable order (optimisers and checkpoints rely on both). */
@@ -108,4 +109,9 @@ export interface Policy<Context = TokenContext> {
   startDecoding?(contexts: readonly Context[], space: string, options: DecodeOptions): DecodingSession;
   /** The context without its condition, for classifier-free guidance. */
   unconditional?(context: Context): Context;
+  /**
+   * How a worker makes the same policy in a thread of its own, for `parallel`. Its weights are overwritten, and what only
+   * `spaces` use (tokenizers, decoders) is not called there.
+   */
+  readonly recipe?: Recipe;
 }

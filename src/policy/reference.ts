@@ -21,6 +21,8 @@ export interface Reference<Context> {
    * @throws BicotError `unsupported` for a reference that is a policy of its own
    */
   sync(mixture?: number): void;
+  /** Whose snapshot it is: then workers of that policy can score it. Absent for a policy of its own. */
+  readonly snapshotOf?: Policy<Context>;
   /** The frozen weights by name, owned by the reference (for checkpoints). */
   readonly weights: Readonly<Record<string, tf.Tensor>>;
   /** Frees the snapshot. Safe to call twice. A policy of its own is left alone. */
@@ -46,6 +48,7 @@ export function freezeReference<Context>(policy: Policy<Context>): Reference<Con
     return withWeights(policy, frozen, () => score(policy));
   };
   return {
+    snapshotOf: policy,
     run,
     logProbs: (batch, distribution) =>
       run((frozenPolicy) => completionLogProbs(frozenPolicy, batch, distribution)),

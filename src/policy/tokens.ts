@@ -1,4 +1,5 @@
 import { BicotError } from '../errors.js';
+import { pickHostRows } from '../tensor/host-rows.js';
 
 /**
  * Completions of a batch: `rows` sequences of at most `width` tokens, right-padded, on the host.
@@ -48,6 +49,20 @@ export function sliceTokenBatch(batch: TokenBatch, begin: number, end: number): 
     lengths: batch.lengths.subarray(begin, end),
     rows: end - begin,
     width: batch.width,
+  };
+}
+
+/** Some rows of a batch, in the order given, cut to `width` columns (at least the longest of them; default all). */
+export function selectTokenRows(
+  batch: TokenBatch,
+  rows: readonly number[],
+  width: number = batch.width,
+): TokenBatch {
+  return {
+    ids: pickHostRows(batch.ids, batch.width, rows, width),
+    lengths: pickHostRows(batch.lengths, 1, rows),
+    rows: rows.length,
+    width,
   };
 }
 

@@ -1,6 +1,8 @@
 import { BicotError } from '../errors.js';
-import { type KeptSet, keptBytes } from '../policy/kept.js';
-import { assertLength } from '../tensor/shape.js';
+import { keptBytes } from '../policy/kept.js';
+import { selectTokenRows } from '../policy/tokens.js';
+import { concatCompletions } from '../sampling/concat.js';
+import { type HostNumbers, pickHostRows } from '../tensor/host-rows.js';
 import type { LevelRollout, Rollout } from './types.js';
 
 /**
@@ -35,30 +37,26 @@ export function selectGroups<P, C>(rollout: Rollout<P, C>, groups: readonly numb
   };
 }
 
-/** Some rows of a level, in the order given, at the same width. */
-export function selectRows<C>(level: LevelRollout<C>, rows: readonly number[]): LevelRollout<C> {
+/**
+ * Some rows of a level, in the order given.
+ * @param width columns that are kept, at least the longest of the rows; default all
+ */
+export function selectRows<C>(
+  level: LevelRollout<C>,
+  rows: readonly number[],
+  width = level.completion.width,
+): LevelRollout<C> {
   const { completion, behaviourLogProbs, entropy, contexts, kept } = level;
-  const { width } = completion;
-  const cut = <A extends Float32Array | Int32Array | Uint8Array>(values: A, perRow: number): A => {
-    const picked = new (values.constructor as new (length: number) => A)(rows.length * perRow);
-    rows.forEach((row, place) => {
-      picked.set(values.subarray(row * perRow, (row + 1) * perRow), place * perRow);
-    });
-    return picked;
-  };
+  const cut = <A extends HostNumbers>(values: A, perToken = 1): A =>
+    pickHostRows(values, completion.width * perToken, rows, width * perToken);
   return {
     ...level,
     contexts: rows.map((row) => contexts[row] as C),
-    completion: {
-      ids: cut(completion.ids, width),
-      lengths: cut(completion.lengths, 1),
-      rows: rows.length,
-      width,
-    },
-    behaviourLogProbs: cut(behaviourLogProbs, width),
-    entropy: cut(entropy, width),
+    completion: selectTokenRows(completion, rows, width),
+    behaviourLogProbs: cut(behaviourLogProbs),
+    entropy: cut(entropy),
     ...(kept && {
-      kept: { ...kept, bits: cut(kept.bits, width * keptBytes(kept.vocabulary)), rows: rows.length },
+      kept: { ...kept, bits: cut(kept.bits, keptBytes(kept.vocabulary)), rows: rows.length, width },
     }),
   };
 }
@@ -97,45 +95,9 @@ export function concatRollouts<P, C>(rollouts: readonly Rollout<P, C>[]): Rollou
 
 function concatLevels<C>(levels: readonly LevelRollout<C>[]): LevelRollout<C> {
   const [first] = levels as readonly [LevelRollout<C>];
-  const width = Math.max(...levels.map(({ completion }) => completion.width));
-  const rows = levels.reduce((sum, { completion }) => sum + completion.rows, 0);
-  /** What each token has, `perToken` numbers of it, at the common width. */
-  const padded = <A extends Int32Array | Float32Array | Uint8Array>(
-    empty: A,
-    values: (level: LevelRollout<C>) => A,
-    perToken = 1,
-  ): A => {
-    let row = 0;
-    for (const level of levels) {
-      const own = level.completion.width * perToken;
-      const from = values(level);
-      assertLength(`concatRollouts: level '${level.name}'`, from, level.completion.rows * own);
-      for (let r = 0; r < level.completion.rows; r++, row++) {
-        empty.set(from.subarray(r * own, (r + 1) * own), row * width * perToken);
-      }
-    }
-    return empty;
-  };
-  const lengths = new Int32Array(rows);
-  let filled = 0;
-  for (const { completion } of levels) {
-    lengths.set(completion.lengths, filled);
-    filled += completion.rows;
-  }
-  const size = rows * width;
-  const { vocabulary } = first.kept ?? { vocabulary: 0 };
-  const bytes = keptBytes(vocabulary);
   return {
     ...first,
     contexts: levels.flatMap(({ contexts }) => contexts),
-    completion: { ids: padded(new Int32Array(size), (l) => l.completion.ids), lengths, rows, width },
-    behaviourLogProbs: padded(new Float32Array(size), (level) => level.behaviourLogProbs),
-    entropy: padded(new Float32Array(size), (level) => level.entropy),
-    ...(first.kept && {
-      kept: {
-        bits: padded(new Uint8Array(size * bytes), (level) => (level.kept as KeptSet).bits, bytes),
-        ...{ rows, width, vocabulary },
-      },
-    }),
+    ...concatCompletions(levels, `concatRollouts: level '${first.name}'`),
   };
 }

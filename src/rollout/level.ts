@@ -26,10 +26,10 @@ export async function sampleLevel<Prompt, Context>(
   request: RolloutRequest<Prompt>,
 ): Promise<LevelRollout<Context>> {
   const { name, space, policy, sampling, contexts, samplesPerContext, samplesPerRow } = plan;
-  const { seed, step, promptIds, groupSize, signal, onProgress } = request;
+  const { seed, step, promptIds, groupSize, signal, onProgress, sample = sampleCompletions } = request;
   const rowsPerPrompt = groupSize / samplesPerRow;
   const occurrences = occurrencesOf(promptIds);
-  const completions = await sampleCompletions(policy, {
+  const completions = await sample(policy, {
     contexts,
     samplesPerContext,
     space,

@@ -1,5 +1,5 @@
 import { BicotError } from '../errors.js';
-import type { SamplingProgress } from '../sampling/sampler.js';
+import type { SampleFunction, SamplingProgress } from '../sampling/sampler.js';
 import type { KeyPart } from '../tensor/noise.js';
 import { assertLength } from '../tensor/shape.js';
 import type { Rollout } from './types.js';
@@ -25,6 +25,8 @@ export interface RolloutRequest<Prompt> {
   readonly signal?: AbortSignal;
   /** Called after every token. */
   readonly onProgress?: (progress: RolloutProgress) => void;
+  /** Who samples a level, such as a pool of workers. Default `sampleCompletions`. */
+  readonly sample?: SampleFunction;
 }
 
 /** Turns prompts into a batch of grouped samples. Everything returned lives on the host: nothing to dispose. */

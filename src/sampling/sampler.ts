@@ -47,6 +47,12 @@ export interface Completions {
   readonly kept?: KeptSet;
 }
 
+/** Samples as `sampleCompletions` does, here or elsewhere. */
+export type SampleFunction = <Context>(
+  policy: Policy<Context>,
+  request: SampleRequest<Context>,
+) => Promise<Completions>;
+
 /**
  * Samples completions token by token with the policy's decoding sessions (or by recomputing, without them).
  * A row's tokens depend on its context, its stream and the weights, not on its batch-mates: one uniform number
@@ -60,7 +66,7 @@ export async function sampleCompletions<Context>(
 ): Promise<Completions> {
   const { space, sampling, signal, onProgress } = request;
   const { size, endToken } = tokenSpaceOf(policy, space);
-  const maxTokens = assertRequest(policy, request);
+  const maxTokens = assertSampleRequest(policy, request);
   const guided = isGuided(sampling.guidance);
   const twins = guided ? unconditionalContexts(policy, request.contexts, sampling.guidance) : [];
   throwIfAborted(signal, 0);
@@ -144,7 +150,15 @@ async function nextTokens(
   }
 }
 
-function assertRequest<Context>(policy: Policy<Context>, request: SampleRequest<Context>): number {
+/**
+ * Throws unless a request can be sampled.
+ * @returns the most tokens of a row
+ * @throws BicotError `shape` or `value`
+ */
+export function assertSampleRequest<Context>(
+  policy: Policy<Context>,
+  request: SampleRequest<Context>,
+): number {
   const { contexts, samplesPerContext, space, sampling } = request;
   assertSampling(`sampleCompletions: space '${space}'`, sampling);
   if (contexts.length === 0) {

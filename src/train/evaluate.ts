@@ -1,8 +1,12 @@
 import { BicotError } from '../errors.js';
 import { nanMoments } from '../objective/statistics.js';
+import type { ParallelOptions } from '../parallel/options.js';
+import { isWorkerPool, type WorkerPool, workerPool } from '../parallel/pool.js';
+import type { Policy } from '../policy/policy.js';
 import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
 import type { RewardFunction, RewardResult, Sample } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
+import type { SampleFunction } from '../sampling/sampler.js';
 import { assertCount, throwIfAborted } from './guards.js';
 import { type MemberMetrics, memberMetrics } from './metrics.js';
 
@@ -19,6 +23,11 @@ export interface EvaluateOptions<P, C> {
   readonly seed?: number;
   /** Prompts sampled at once: memory and speed, not results. Default 8. */
   readonly batch?: number;
+  /**
+   * Sample in workers: a pool made with `workerPool`, which stays the caller's; or options with the policy that samples,
+   * for workers that end with the evaluation.
+   */
+  readonly parallel?: WorkerPool<C> | (ParallelOptions & { readonly policy: Policy<C> });
   /** Ends the evaluation with an error of code `aborted`. */
   readonly signal?: AbortSignal;
   /** Called after every sampled token and after every batch of prompts. */
@@ -64,15 +73,31 @@ const EVALUATION_STEP = -1;
 
 /**
  * Samples every prompt and asks the rewards. Nothing is trained.
- * @throws BicotError `empty-prompts`, `value`, `aborted`, and what the rollout and the rewards throw
+ * @throws BicotError `empty-prompts`, `value`, `aborted`, those of `workerPool`, and what the rollout and the rewards throw
  */
 export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Evaluation<P>> {
-  const { prompts, samplesPerPrompt = 4, seed = 0, batch = 8, signal, onProgress } = options;
+  const { prompts, samplesPerPrompt = 4, batch = 8, parallel } = options;
   if (prompts.length === 0) {
     throw new BicotError('empty-prompts', 'evaluate: there are no prompts. Pass at least one.');
   }
   assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 1);
   assertCount('evaluate', 'batch', batch, 1);
+  if (!parallel) return evaluateWith(options);
+  if (isWorkerPool(parallel)) return evaluateWith(options, parallel.sample);
+  const { policy, ...workers } = parallel;
+  const pool = await workerPool(policy, workers);
+  try {
+    return await evaluateWith(options, pool.sample);
+  } finally {
+    await pool.dispose();
+  }
+}
+
+async function evaluateWith<P, C>(
+  options: EvaluateOptions<P, C>,
+  sample?: SampleFunction,
+): Promise<Evaluation<P>> {
+  const { prompts, samplesPerPrompt = 4, seed = 0, batch = 8, signal, onProgress } = options;
   const start = performance.now();
   const samples: EvaluatedSample<P>[] = [];
   let members: readonly string[] = [];
@@ -89,11 +114,12 @@ export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Ev
       seed,
       signal,
       onProgress: onProgress && ((detail) => onProgress({ ...progress, detail })),
+      ...(sample && { sample }),
     });
     throwIfAborted('evaluate', signal);
     const rewards = await evaluateReward(options.reward, rollout.samples);
-    rollout.samples.forEach((sample, i) => {
-      samples.push(evaluatedSample(sample, begin + sample.group, rewards, i));
+    rollout.samples.forEach((one, i) => {
+      samples.push(evaluatedSample(one, begin + one.group, rewards, i));
     });
     members = rewards.table.names;
     monitors = rewards.monitors.names;

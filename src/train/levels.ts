@@ -1,7 +1,6 @@
 import { BicotError } from '../errors.js';
 import { isActive } from '../objective/coefficient.js';
 import { topEntropyMask } from '../objective/entropy.js';
-import type { LossObjective } from '../objective/loss.js';
 import {
   type LevelObjective,
   type LossCoefficients,
@@ -14,33 +13,17 @@ import { isGuided } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
 import { tokenMask } from '../policy/tokens.js';
+import type { LevelTerms } from '../rollout/terms.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { repeatHostRows } from '../tensor/repeat-rows.js';
 
 /** One level of a rollout with all that its loss needs, on the host. R rows, N samples, `R · samplesPerRow = N`. */
-export interface LevelBatch<C> {
-  readonly level: LevelRollout<C>;
+export interface LevelBatch<C> extends LevelTerms<C> {
   readonly objective: LevelObjective;
-  /** The same, as its loss needs it: with the coefficients' present values. */
-  readonly loss: LossObjective;
   /** Sampled by the policy that is trained. Others are neither scored again nor trained. */
   readonly own: boolean;
   /** Contributes a gradient: own tokens, a weight, and a KL penalty, an entropy bonus or a non-zero advantage. */
   readonly trained: boolean;
-  /** `[N]`. */
-  readonly advantages: Float32Array;
-  /** `[N · T]`: of the whole batch, so that micro-batches add up to it exactly. */
-  readonly weights: Float32Array;
-  /** `[N · T]`: which tokens have a policy loss; absent if all have. */
-  readonly policyFactor?: Float32Array;
-  /** `[N · T]`: of the KL penalty, where they are not `weights`. */
-  readonly klWeights?: Float32Array;
-  /** `[N · T]`: of the entropy bonus; absent without one. */
-  readonly entropyWeights?: Float32Array;
-  /** `[R · T]`: of the policy that sampled; absent where the policy's own at the first update stand for them. */
-  readonly oldLogProbs?: Float32Array;
-  /** `[R · T]`: of the reference; absent without a KL penalty. */
-  readonly referenceLogProbs?: Float32Array;
 }
 
 /** Valid tokens of a level, each row counted once. */

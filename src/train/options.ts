@@ -1,6 +1,8 @@
 import { BicotError } from '../errors.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { assertKnownOptions } from '../options.js';
+import type { ParallelOptions } from '../parallel/options.js';
+import { assertParallel, type WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import type { RewardFunction } from '../rewards/reward.js';
@@ -66,6 +68,11 @@ export interface TrainOptions<P, C> {
   readonly startStep?: number;
   /** Ends the training with an error of code `aborted`. */
   readonly signal?: AbortSignal;
+  /**
+   * Roll out, score the reference and compute gradients in workers, each with a copy of the policy: `{ workers: 2 }`, whose
+   * workers end with the training; or a pool made with `workerPool`, which stays the caller's. Needs `policy.recipe`.
+   */
+  readonly parallel?: ParallelOptions | WorkerPool<C>;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */
   readonly monitor?: MonitorOptions | false;
   /** Called with each finding of the monitor, when its step is made. `TrainStep.findings` has them too. */
@@ -78,11 +85,11 @@ const OPTIONS: readonly string[] = [
   ...(['policy', 'rollout', 'reward', 'prompts', 'steps', 'objective', 'learningRate'] as const),
   ...(['groupSize', 'promptsPerStep', 'optimizer', 'reference', 'maxGradNorm', 'microBatch'] as const),
   ...(['updatesPerRollout', 'ratioTolerance', 'coefficients', 'seed', 'startStep', 'signal'] as const),
-  ...(['monitor', 'onFinding', 'onProgress'] as const),
+  ...(['parallel', 'monitor', 'onFinding', 'onProgress'] as const),
 ] satisfies (keyof TrainOptions<unknown, unknown>)[];
 
 /** Options that may stay absent. */
-type Absent = 'optimizer' | 'reference' | 'signal' | 'onFinding' | 'onProgress';
+type Absent = 'optimizer' | 'reference' | 'signal' | 'parallel' | 'onFinding' | 'onProgress';
 
 /** Options with every default filled in; `optimizer` and `reference` are made later, so that they can be freed. */
 export interface TrainSettings<P, C>
@@ -128,6 +135,7 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
   assertCount('train', 'microBatch', settings.microBatch, 1);
   assertCount('train', 'updatesPerRollout', settings.updatesPerRollout, 1);
   assertMaxNorm(settings.maxGradNorm);
+  if (options.parallel) assertParallel('train', options.parallel, options.policy);
   // Bad thresholds fail here and not in the first step.
   if (settings.monitor !== false) trainingMonitor(settings.monitor);
   if (!(ratioTolerance > 0)) {

@@ -3,12 +3,12 @@ import { crossEntropy } from '../objective/cross-entropy.js';
 import { type Normalizer, tokenWeights } from '../objective/weights.js';
 import { completionLogProbs } from '../policy/log-probs.js';
 import type { Policy } from '../policy/policy.js';
-import { sliceTokenBatch, type TokenBatch } from '../policy/tokens.js';
-import type { RowRange } from '../rollout/level-log-probs.js';
+import { selectTokenRows, type TokenBatch } from '../policy/tokens.js';
+import { pickHostRows } from '../tensor/host-rows.js';
 import { applyGradients } from './apply.js';
 import { gradientAccumulator, lossGradients } from './gradients.js';
 import { assertCount, assertFiniteNumber } from './guards.js';
-import { rowRanges } from './micro-batch.js';
+import { type MicroBatch, microBatches } from './micro-batch.js';
 import type { Optimizer } from './optimizer.js';
 
 /** Completions to imitate, in one token space. */
@@ -66,9 +66,9 @@ export async function pretrainStep<C>(
       const { weight = 1, completion } = batch;
       const [weights] = tokenWeights([{ ...completion, weight, normalizer }]);
       let weighted = 0;
-      for (const range of rowRanges(completion.rows, microBatch)) {
+      for (const part of microBatches(completion.lengths, microBatch)) {
         const pass = lossGradients(
-          () => batchLoss(policy, batch, weights as Float32Array, range),
+          () => batchLoss(policy, batch, weights as Float32Array, part),
           policy.variables,
         );
         sum.add(pass.gradients);
@@ -96,17 +96,13 @@ function batchLoss<C>(
   policy: Policy<C>,
   { contexts, completion, space }: PretrainBatch<C>,
   weights: Float32Array,
-  { begin, end }: RowRange,
+  { rows, width }: MicroBatch,
 ): tf.Scalar {
-  const { width } = completion;
-  const rows = {
-    contexts: contexts.slice(begin, end),
-    completion: sliceTokenBatch(completion, begin, end),
+  const part = {
+    contexts: rows.map((row) => contexts[row] as C),
+    completion: selectTokenRows(completion, rows, width),
     space,
   };
-  const shape: [number, number] = [end - begin, width]; // [N of the range, T]
-  return crossEntropy(
-    completionLogProbs(policy, rows),
-    tf.tensor2d(weights.subarray(begin * width, end * width), shape),
-  );
+  const ofPart = pickHostRows(weights, completion.width, rows, width);
+  return crossEntropy(completionLogProbs(policy, part), tf.tensor2d(ofPart, [rows.length, width]));
 }

@@ -1,53 +1,86 @@
+import type * as tf from '@tensorflow/tfjs';
+import { inOrder } from '../parallel/in-order.js';
+import type { WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
-import { levelLogProbs, type RowRange } from '../rollout/level-log-probs.js';
+import { selectRows } from '../rollout/groups.js';
+import { levelLogProbs } from '../rollout/level-log-probs.js';
 import type { LevelRollout } from '../rollout/types.js';
+import { scatterHostRows } from '../tensor/host-rows.js';
 import { assertNoNaN, throwIfAborted } from './guards.js';
-import { rowRanges } from './micro-batch.js';
+import { microBatches } from './micro-batch.js';
+import { TASKS_PER_WORKER } from './passes.js';
 
 /** How rows are scored without gradients. */
-export interface ScoreOptions {
+export interface ScoreOptions<C = unknown> {
   /** Samples scored at once. */
   readonly microBatch: number;
+  /** Compute every row at the level's full width, padding included, for measurements of what padding does. Default false. */
+  readonly padded?: boolean;
+  /** Workers, which then score the levels of their policy. Default: this thread does. */
+  readonly pool?: WorkerPool<C>;
   readonly signal?: AbortSignal;
   /** For errors. */
   readonly where: string;
 }
 
 /** Log-probs of a level's rows under the policy that sampled it, `[R · T]` on the host. */
-export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions): Promise<Float32Array> {
-  return score(level, options, 'the policy', (range) => levelLogProbs(level, range));
+export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions<C>): Promise<Float32Array> {
+  const pool = options.pool?.policy === level.policy ? options.pool : undefined;
+  return score(level, { ...options, pool }, 'the policy', (rows, signal) =>
+    pool ? pool.score(rows, { signal }) : read(levelLogProbs(rows)),
+  );
 }
 
 /** Log-probs of a level's rows under the frozen weights, `[R · T]` on the host. */
 export function referenceLogProbs<C>(
   level: LevelRollout<C>,
   reference: Reference<C>,
-  options: ScoreOptions,
+  options: ScoreOptions<C>,
 ): Promise<Float32Array> {
-  return score(level, options, 'the reference', (range) =>
-    reference.run((frozen: Policy<C>) => levelLogProbs(level, { ...range, policy: frozen })),
+  // A reference that is a policy of its own is not the workers' to compute.
+  const theirs = [level.policy, reference.snapshotOf].every((policy) => policy === options.pool?.policy);
+  const pool = theirs ? options.pool : undefined;
+  return score(level, { ...options, pool }, 'the reference', (rows, signal) =>
+    pool
+      ? pool.score(rows, { reference, signal })
+      : read(reference.run((frozen: Policy<C>) => levelLogProbs(rows, { policy: frozen }))),
   );
+}
+
+async function read(logProbs: tf.Tensor2D): Promise<Float32Array> {
+  try {
+    return (await logProbs.data()) as Float32Array;
+  } finally {
+    logProbs.dispose();
+  }
 }
 
 async function score<C>(
   level: LevelRollout<C>,
-  options: ScoreOptions,
+  { microBatch, padded, pool, signal, where }: ScoreOptions<C>,
   whose: string,
-  logProbs: (range: RowRange) => ReturnType<typeof levelLogProbs>,
+  logProbs: (rows: LevelRollout<C>, signal: AbortSignal) => Promise<Float32Array>,
 ): Promise<Float32Array> {
-  const { rows, width } = level.completion;
+  const { rows, width, lengths } = level.completion;
   const scored = new Float32Array(rows * width);
-  for (const range of rowRanges(rows, options.microBatch / level.samplesPerRow)) {
-    throwIfAborted(options.where, options.signal);
-    const values = logProbs(range); // [rows of the range, T]
-    try {
-      const own = await values.data();
-      assertNoNaN(options.where, whose, level.name, own);
-      scored.set(own, range.begin * width);
-    } finally {
-      values.dispose();
+  const parts = microBatches(lengths, microBatch / level.samplesPerRow).map((part) =>
+    padded ? { ...part, width } : part,
+  );
+  const compute = async (part: (typeof parts)[0], abort: AbortSignal): Promise<Float32Array> => {
+    throwIfAborted(where, signal);
+    return logProbs(selectRows(level, part.rows, part.width), abort);
+  };
+  let done = 0;
+  try {
+    for await (const values of inOrder(parts, pool ? TASKS_PER_WORKER * pool.workers : 1, compute, signal)) {
+      const part = parts[done++] as (typeof parts)[0];
+      assertNoNaN(where, whose, level.name, values);
+      scatterHostRows(scored, width, part.rows, values, part.width);
     }
+  } catch (error) {
+    throwIfAborted(where, signal);
+    throw error;
   }
   return scored;
 }

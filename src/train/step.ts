@@ -3,6 +3,7 @@ import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
 import { rewardShares } from '../objective/shares.js';
 import { nanMoments } from '../objective/statistics.js';
+import { isWorkerPool, type WorkerPool } from '../parallel/pool.js';
 import type { Reference } from '../policy/reference.js';
 import type { EnsembleResult } from '../rewards/ensemble.js';
 import { selectGroups } from '../rollout/groups.js';
@@ -46,6 +47,8 @@ export interface Resources<C> {
   readonly reference?: Reference<C>;
   /** Where adaptive coefficients stand before the step. Default: at their start. */
   readonly coefficients?: Coefficients;
+  /** Workers of the policy. Default: the pool in the settings, if it is one; else this thread does everything. */
+  readonly pool?: WorkerPool<C>;
   /** Watches the metrics. Default: nobody. */
   readonly monitor?: (metrics: StepMetrics) => readonly Finding[];
 }
@@ -67,7 +70,10 @@ export async function trainStep<P, C>(
     onProgress?.({ step, phase });
   };
 
-  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter);
+  const { parallel } = settings;
+  const pool = resources.pool ?? (parallel && isWorkerPool(parallel) ? parallel : undefined);
+
+  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter, pool?.sample);
   const taught = withoutFlatGroups(rollout, combined, objective);
   const names = rollout.levels.map(({ name }) => name);
   const coefficients = startCoefficients(objective, names, resources.coefficients);
@@ -79,13 +85,13 @@ export async function trainStep<P, C>(
       flat: taught.flat,
     }),
     resources.reference,
-    settings,
+    { ...settings, pool },
     step,
   );
 
   enter('update');
   const learningRate = settings.learningRate(step);
-  const updates = await update(levels, settings, resources.optimizer, learningRate, step);
+  const updates = await update(levels, { ...settings, pool }, resources.optimizer, learningRate, step);
 
   const seconds = clock.stop();
   const byLevel = levelsMetrics(levels, updates, rollout);
@@ -129,6 +135,8 @@ export async function trainStep<P, C>(
   };
 }
 
+type Pooled<P, C> = TrainSettings<P, C> & Pick<Resources<C>, 'pool'>;
+
 /** What the update is made with: all groups, or those that have something to teach. */
 function withoutFlatGroups<P, C>(
   rollout: Rollout<P, C>,
@@ -159,7 +167,7 @@ function measured<C>(
 async function withReference<P, C>(
   levels: readonly LevelBatch<C>[],
   reference: Reference<C> | undefined,
-  { microBatch, signal }: TrainSettings<P, C>,
+  { microBatch, signal, pool }: Pooled<P, C>,
   step: number,
 ): Promise<LevelBatch<C>[]> {
   const scored: LevelBatch<C>[] = [];
@@ -168,7 +176,7 @@ async function withReference<P, C>(
       scored.push(batch);
       continue;
     }
-    const options = { microBatch, signal, where: `train: step ${step}, reference` };
+    const options = { microBatch, signal, pool, where: `train: step ${step}, reference` };
     scored.push({ ...batch, referenceLogProbs: await referenceLogProbs(batch.level, reference, options) });
   }
   return scored;
@@ -177,12 +185,12 @@ async function withReference<P, C>(
 /** All updates with one rollout. */
 async function update<P, C>(
   levels: readonly LevelBatch<C>[],
-  settings: TrainSettings<P, C>,
+  settings: Pooled<P, C>,
   optimizer: Optimizer,
   learningRate: number,
   step: number,
 ): Promise<UpdateResult[]> {
-  const { policy, maxGradNorm, microBatch, signal, onProgress } = settings;
+  const { policy, maxGradNorm, microBatch, pool, signal, onProgress } = settings;
   const results: UpdateResult[] = [];
   let batches = levels;
   for (let i = 0; i < settings.updatesPerRollout; i++) {
@@ -191,6 +199,7 @@ async function update<P, C>(
       learningRate,
       maxGradNorm,
       microBatch,
+      pool,
       signal,
       where: `train: step ${step}, update`,
       // Later updates are meant to move away from the policy that sampled.

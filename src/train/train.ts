@@ -1,5 +1,6 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
+import { poolOf, type WorkerPool } from '../parallel/pool.js';
 import { freezeReference } from '../policy/reference.js';
 import { trainingMonitor } from './monitor/monitor.js';
 import { adamW } from './optimizer.js';
@@ -15,7 +16,7 @@ import { type TrainStep, trainStep } from './step.js';
  *
  * A step without anything to learn from (no scorable sample, or no group with a spread, and no KL penalty) leaves
  * weights and optimiser alone and is yielded with `gradNorm` 0.
- * @throws BicotError right away: `empty-prompts`, `group-size`, `value`. While iterating: `aborted`;
+ * @throws BicotError right away: `empty-prompts`, `group-size`, `value`, `unsupported` (`parallel` without a recipe). While iterating: `aborted`;
  * `non-finite` naming the step and phase, with the weights unchanged; `value` if sampler and policy disagree
  * (`ratioTolerance`), if the policy sampled no level of the rollout, or if the objective has settings for a level
  * that the rollout does not have; and what the rollout and the rewards throw
@@ -30,9 +31,11 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
     settings.reference ?? (usesReference(settings.objective) ? freezeReference(settings.policy) : undefined);
   let { coefficients } = settings;
   const monitor = settings.monitor === false ? undefined : trainingMonitor(settings.monitor);
+  let pool: WorkerPool<C> | undefined;
   try {
+    pool = settings.parallel && (await poolOf(settings.policy, settings.parallel));
     for (let step = settings.startStep; step < settings.steps; step++) {
-      const made = await trainStep(settings, { optimizer, reference, coefficients, monitor }, step);
+      const made = await trainStep(settings, { optimizer, reference, coefficients, monitor, pool }, step);
       coefficients = made.coefficients;
       for (const finding of made.findings) settings.onFinding?.(finding);
       yield made;
@@ -40,6 +43,7 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
   } finally {
     if (!settings.optimizer) optimizer.dispose();
     if (!settings.reference) reference?.dispose();
+    if (pool !== settings.parallel) await pool?.dispose();
   }
 }
 

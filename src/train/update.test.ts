@@ -12,7 +12,7 @@ import { normalValues, uniformInteger, uniformStream } from '../tensor/noise.js'
 import { repeatHostRows, repeatRows } from '../tensor/repeat-rows.js';
 import { applyGradients } from './apply.js';
 import { type LevelBatch, levelBatches } from './levels.js';
-import { rowRanges } from './micro-batch.js';
+import { microBatches } from './micro-batch.js';
 import { adamW, type Optimizer } from './optimizer.js';
 import { type UpdateOptions, updatePolicy } from './update.js';
 
@@ -303,14 +303,18 @@ describe('applyGradients', () => {
 });
 
 describe('micro-batches', () => {
-  it('cover all rows in order, at least one at a time', () => {
-    expect(rowRanges(5, 2)).toEqual([
-      { begin: 0, end: 2 },
-      { begin: 2, end: 4 },
-      { begin: 4, end: 5 },
+  it('cover all rows, those of like length together, at least one at a time', () => {
+    expect(microBatches([1, 3, 2, 3, 1], 2)).toEqual([
+      { rows: [1, 3], width: 3 },
+      { rows: [2, 0], width: 2 },
+      { rows: [4], width: 1 },
     ]);
-    expect(rowRanges(2, 0.5)).toHaveLength(2);
-    expect(rowRanges(0, 4)).toEqual([]);
+    expect(microBatches([5, 0, 7, 2], 2, [3, 1])).toEqual([{ rows: [3, 1], width: 2 }]);
+    expect(microBatches([0, 0], 0.5)).toEqual([
+      { rows: [0], width: 1 },
+      { rows: [1], width: 1 },
+    ]);
+    expect(microBatches([], 4)).toEqual([]);
   });
 
   it('repeat rows alike on host and device, with the gradient added up', async () => {

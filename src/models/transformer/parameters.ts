@@ -29,10 +29,20 @@ export interface TransformerParameters {
   readonly imageHead: tf.Variable<tf.Rank.R2>;
 }
 
-/** Draws initial variables from a stream per name, so that a size change leaves the others alone. */
-export function createParameters(config: TransformerConfig, seed: KeyPart): TransformerParameters {
+/** In place of a seed: no random weights. */
+export const BLANK = Symbol('blank');
+
+/**
+ * Draws initial variables from a stream per name, so that a size change leaves the others alone.
+ * @param seed `BLANK` draws nothing: zeros, for weights that are filled in later
+ */
+export function createParameters(
+  config: TransformerConfig,
+  seed: KeyPart | typeof BLANK,
+): TransformerParameters {
   const { width, layers, hidden } = config;
   const matrix = (name: string, rows: number, columns: number, deviation: number) => {
+    if (seed === BLANK) return tf.variable(tf.zeros([rows, columns]) as tf.Tensor2D);
     const values = normalValues(uniformStream(seed, 'init', name), rows * columns);
     for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * deviation;
     return tf.variable(tf.tensor2d(values, [rows, columns]));

@@ -3,12 +3,13 @@ import { embed } from '../../kernels/embedding.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { ImageSpace, NamedVariables, Policy, TextSpace, TokenContext } from '../../policy/policy.js';
 import { assertTokenRange } from '../../policy/tokens.js';
+import { withRecipe } from '../../recipe.js';
 import type { KeyPart } from '../../tensor/noise.js';
 import { assertLength } from '../../tensor/shape.js';
 import { type TransformerConfig, type TransformerOptions, transformerConfig } from './config.js';
 import { startTransformerDecoding } from './decoding.js';
 import { embedInputs, runBlocks, runHead } from './forward.js';
-import { createParameters, namedParameters } from './parameters.js';
+import { BLANK, createParameters, namedParameters, type TransformerParameters } from './parameters.js';
 import { isImageSpace, joinSequences, predictionPositions } from './sequences.js';
 
 /** A unified text+image transformer as a policy with a `text` and an `image` space. */
@@ -38,7 +39,19 @@ export function createTransformer(
   parts: TransformerParts = {},
 ): TransformerPolicy {
   const config = transformerConfig(options);
-  const parameters = createParameters(config, parts.seed ?? 0);
+  return assembled(config, createParameters(config, parts.seed ?? 0), parts);
+}
+
+/** What its recipe makes in a worker: no tokenizers, and zeros until the weights are copied. */
+export function blankTransformer(config: TransformerConfig): TransformerPolicy {
+  return assembled(config, createParameters(config, BLANK), {});
+}
+
+function assembled(
+  config: TransformerConfig,
+  parameters: TransformerParameters,
+  parts: TransformerParts,
+): TransformerPolicy {
   const variables: NamedVariables = namedParameters(parameters);
   const spaces = {
     text: {
@@ -55,7 +68,7 @@ export function createTransformer(
     } as ImageSpace,
   };
 
-  return {
+  const policy: TransformerPolicy = {
     config,
     variables,
     spaces,
@@ -90,4 +103,5 @@ export function createTransformer(
       tf.dispose(variables as unknown as tf.TensorContainer);
     },
   };
+  return withRecipe(policy, 'transformer', [config]);
 }

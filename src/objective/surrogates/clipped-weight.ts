@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
+import { withRecipe } from '../../recipe.js';
 import { clamp } from '../../tensor/clamp.js';
 import { stopGradient } from '../../tensor/gradients.js';
 import type { Surrogate } from './surrogate.js';
@@ -31,7 +32,7 @@ export function clippedWeight(options: ClippedWeightOptions = {}): Surrogate {
       `clippedWeight: min is ${min} and max ${max}, but needs 0 ≤ min ≤ max; both are ratios (1.28 means ε = 0.28).`,
     );
   }
-  return {
+  const surrogate: Surrogate = {
     name: 'clippedWeight',
     settings: { min, max },
     loss: ({ logProbs, ratio, advantages }) => {
@@ -39,4 +40,5 @@ export function clippedWeight(options: ClippedWeightOptions = {}): Surrogate {
       return tf.neg(tf.mul(tf.mul(weight, advantages), logProbs));
     },
   };
+  return withRecipe(surrogate, 'clippedWeight', [options]);
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { withRecipe } from '../../recipe.js';
 import { type ClipRange, checkClipRange, clip, isClipped } from '../clip.js';
 import type { Surrogate } from './surrogate.js';
 
@@ -13,15 +14,20 @@ export const PPO_CLIP: ClipRange = { low: 0.2, high: 0.2 };
 export function clipped(range: ClipRange = PPO_CLIP): Surrogate {
   checkClipRange('clipped', range);
   const { low, high, delta } = range;
-  return {
+  const surrogate: Surrogate = {
     name: 'clipped',
     settings: { low, high, ...(delta !== undefined && { delta }) },
     loss: ({ ratio, advantages }) => tf.neg(clip(ratio, advantages, range)),
     stops: (ratio, advantage) => isClipped(ratio, advantage, range),
   };
+  return withRecipe(surrogate, 'clipped', [range]);
 }
 
 /** `−r·A`, without a clip: for one update per batch, where r is 1 (T2I-R1). */
 export function unclipped(): Surrogate {
-  return { name: 'unclipped', loss: ({ ratio, advantages }) => tf.neg(tf.mul(ratio, advantages)) };
+  const surrogate: Surrogate = {
+    name: 'unclipped',
+    loss: ({ ratio, advantages }) => tf.neg(tf.mul(ratio, advantages)),
+  };
+  return withRecipe(surrogate, 'unclipped', []);
 }

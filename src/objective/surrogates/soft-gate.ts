@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
+import { withRecipe } from '../../recipe.js';
 import { untaped } from '../../tensor/gradients.js';
 import type { Surrogate } from './surrogate.js';
 
@@ -24,7 +25,7 @@ export function softGate(options: SoftGateOptions = {}): Surrogate {
   const { positive = 1, negative = 1.05 } = options;
   assertNumber('softGate', 'positive', positive, POSITIVE);
   assertNumber('softGate', 'negative', negative, POSITIVE);
-  return {
+  const surrogate: Surrogate = {
     name: 'softGate',
     settings: { positive, negative },
     loss: ({ ratio, advantages }) => {
@@ -37,6 +38,7 @@ export function softGate(options: SoftGateOptions = {}): Surrogate {
       return tf.neg(tf.mul(gate, tf.mul(tf.div(4, sharpness), advantages)));
     },
   };
+  return withRecipe(surrogate, 'softGate', [options]);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import type { Recipe } from '../../recipe.js';
 
 /** What a surrogate may use, for N rows of T tokens. Values at padding are finite and do not count. */
 export interface SurrogateTerms {
@@ -28,13 +29,15 @@ export interface Surrogate {
   readonly settings?: Readonly<Record<string, number>>;
   /**
    * The loss of each token, to be minimised: `[N, T]`, or `[N, 1]` for one that all tokens of a row share. Called
-   * inside `tf.tidy`.
+   * inside `tf.tidy`. Advantage 0 must mean no gradient: training does not go backward through such rows.
    */
   readonly loss: (terms: SurrogateTerms) => tf.Tensor;
   /** Whether a token of this ratio and advantage pulls no more. For the metric `clipFraction`; default: none ever stops. */
   readonly stops?: (ratio: number, advantage: number) => boolean;
   /** Says that `loss` makes its own use of `logRatio`, so that the level's `ratio` would do nothing. Default false. */
   readonly ownRatio?: boolean;
+  /** How a worker makes the same surrogate in a thread of its own, for `parallel`. */
+  readonly recipe?: Recipe;
 }
 
 /**

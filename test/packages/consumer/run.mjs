@@ -43,8 +43,8 @@ try {
   cpSync(join(project, 'types.mts'), join(project, 'types.ts'));
   check('installs', 'npm', ['install', '--no-audit', '--no-fund', resolve(tarball)]);
   if (failed === 0) {
-    check('one GRPO step in ESM', 'node', ['esm.mjs'], twoCopies);
-    check('one GRPO step in CJS', 'node', ['cjs.cjs'], twoCopies);
+    check('one GRPO step in ESM, alone and in workers', 'node', ['esm.mjs'], twoCopies);
+    check('one GRPO step in CJS, alone and in workers', 'node', ['cjs.cjs'], twoCopies);
     check('types: node16, ESM', 'node', tsc('node16', 'node16', 'types.mts'));
     check('types: node16, CJS', 'node', tsc('node16', 'node16', 'types.cts'));
     check('types: bundler', 'node', tsc('esnext', 'bundler', 'types.ts'));

@@ -1,8 +1,9 @@
 /**
  * One BiCoT-GRPO step (plan, picture, reward, update) with the public API alone. CJS, so that both module
  * systems can load it: the libraries under test are handed in.
+ * @param parallel workers, if any
  */
-exports.oneStep = async function oneStep({ tf, bicot, models, node }) {
+async function oneStep({ tf, bicot, models, node, parallel }) {
   const { name } = await node.selectBackend('wasm');
   const tokenizer = models.wordTokenizer(['<end>', '<image>'], ['a', 'dog', 'cat', 'left', 'right']);
   const policy = models.createTransformer(
@@ -51,6 +52,7 @@ exports.oneStep = async function oneStep({ tf, bicot, models, node }) {
     steps: 1,
     objective: bicot.t2iR1(),
     learningRate: 1e-2,
+    ...(parallel && { parallel }),
   })) {
     steps.push(step.metrics);
   }
@@ -61,7 +63,21 @@ exports.oneStep = async function oneStep({ tf, bicot, models, node }) {
     steps,
     moved: moved.length / names.length,
     leaked: tf.memory().numTensors - tensors,
+    after,
   };
+}
+exports.oneStep = oneStep;
+
+/** Workers give the same weights, to the bit, and end with the training. */
+exports.checkParallel = async function checkParallel(libraries) {
+  const assert = require('node:assert/strict');
+  const alone = await oneStep(libraries);
+  for (const workers of [1, 2]) {
+    const shared = await oneStep({ ...libraries, parallel: { workers } });
+    assert.equal(shared.leaked, 0);
+    assert.equal(shared.steps[0].gradNorm, alone.steps[0].gradNorm);
+    assert.deepEqual(shared.after, alone.after);
+  }
 };
 
 exports.checkStep = function checkStep({ backend, steps, moved, leaked }) {

@@ -8,9 +8,13 @@ import {
   score,
   type TokenContext,
   unclipped,
+  type WorkerPool,
+  workerPool,
 } from 'bicot';
 import { createTransformer, type TransformerPolicy } from 'bicot/models';
 import { encodePng, type SelectedBackend, selectBackend } from 'bicot/node';
+import { serveNodeWorker } from 'bicot/node-worker';
+import { serveWebWorker } from 'bicot/worker';
 
 export const advantages: Float32Array = groupAdvantages([1, 0], { groupSize: 2 }).advantages;
 // @ts-expect-error: the group size is required
@@ -38,3 +42,8 @@ export const backend: Promise<SelectedBackend> = selectBackend('cpu');
 selectBackend('cuda');
 // @ts-expect-error: an image, not bytes
 encodePng(new Uint8Array(3));
+
+export const pool: Promise<WorkerPool<TokenContext>> = workerPool(policy, { workers: 2 });
+// @ts-expect-error: how many?
+workerPool(policy, {});
+export const entries: [() => void, (port: never) => void] = [serveWebWorker, serveNodeWorker];
