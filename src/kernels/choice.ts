@@ -45,6 +45,14 @@ export function setKernels(kernels: KernelChoice, options: KernelOptions = {}): 
   fma = options.fma ?? false;
 }
 
+/** What `setKernels` was told, as its arguments. */
+export type KernelSetting = readonly [kernels: KernelChoice, options: KernelOptions];
+
+/** What `setKernels` was told last: give it to `setKernels` to return to it, or in another thread. */
+export function kernelSetting(): KernelSetting {
+  return [choice, { fma }];
+}
+
 /** What `setKernels` chose, and whether the present backend has fused kernels at all. */
 export function currentKernels(): {
   readonly kernels: KernelChoice;

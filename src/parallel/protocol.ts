@@ -1,4 +1,5 @@
 import type { BicotErrorCode } from '../errors.js';
+import type { KernelSetting } from '../kernels/choice.js';
 import type { LossObjective } from '../objective/loss.js';
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { Recipe } from '../recipe.js';
@@ -83,7 +84,14 @@ export interface InitMessage {
 /** Messages to a worker. */
 export type ToWorker =
   | InitMessage
-  | { readonly kind: 'task'; readonly id: number; readonly task: Task; readonly weights: TaskWeights }
+  | {
+      readonly kind: 'task';
+      readonly id: number;
+      readonly task: Task;
+      readonly weights: TaskWeights;
+      /** Which the task is computed with: those of the calling thread. */
+      readonly kernels: KernelSetting;
+    }
   | { readonly kind: 'abort'; readonly id: number };
 
 /** An error as plain data. */

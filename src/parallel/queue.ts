@@ -1,4 +1,5 @@
 import { BicotError } from '../errors.js';
+import { type KernelSetting, kernelSetting } from '../kernels/choice.js';
 import { receivedError, unclonable } from './errors.js';
 import type {
   FromWorker,
@@ -40,6 +41,7 @@ export interface TaskQueue {
 }
 
 interface Job extends TaskOptions {
+  readonly kernels: KernelSetting;
   readonly id: number;
   readonly task: Task;
   readonly weights: TaskWeights;
@@ -168,7 +170,8 @@ export async function taskQueue(spawn: Spawn, workers: number, init: InitMessage
   const hand = (seat: Seat, job: Job): void => {
     seat.job = job;
     try {
-      post(seat, { kind: 'task', id: job.id, task: job.task, weights: job.weights });
+      const { id, task, weights, kernels } = job;
+      post(seat, { kind: 'task', id, task, weights, kernels });
     } catch (error) {
       seat.job = undefined;
       settle(job, () => job.reject(unclonable(error)));
@@ -197,7 +200,7 @@ export async function taskQueue(spawn: Spawn, workers: number, init: InitMessage
         const { signal } = options;
         const job: Job = {
           ...options,
-          ...{ id: ++lastId, task, weights, attempts: 0, settled: false },
+          ...{ id: ++lastId, task, weights, kernels: kernelSetting(), attempts: 0, settled: false },
           resolve: (result) => {
             signal?.removeEventListener('abort', onAbort);
             resolve(result as never);

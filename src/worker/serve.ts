@@ -1,3 +1,4 @@
+import { setKernels } from '../kernels/choice.js';
 import { postedError } from '../parallel/errors.js';
 import type { FromWorker, InitMessage, ToWorker } from '../parallel/protocol.js';
 import type { Policy } from '../policy/policy.js';
@@ -34,10 +35,11 @@ export function serveTasks(port: WorkerPort, startBackend: (name: string) => Pro
     post({ kind: 'ready' });
   };
 
-  const work = async ({ id, task, weights }: ToWorker & { kind: 'task' }): Promise<void> => {
+  const work = async ({ id, task, weights, kernels }: ToWorker & { kind: 'task' }): Promise<void> => {
     const abort = new AbortController();
     aborts.set(id, abort);
     try {
+      setKernels(...kernels);
       const { policy, weights: local } = replica as Replica;
       local.use(weights);
       const onTokens = (tokens: number): void => post({ kind: 'progress', id, tokens });
