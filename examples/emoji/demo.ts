@@ -2,17 +2,28 @@
  * BiCoT-GRPO on emoji scenes, from a shipped base model to a better one in a few minutes:
  *
  *     npm run demo                                  # seed 0, on the best installed backend
- *     npm run demo -- --seed 1 --backend wasm
+ *     npm run demo -- --seed 1 --backend wasm --workers 2
  *     npm run demo -- --prompts geneval_and_t2i_data_final.json    # T2I-R1's own prompts
  *     npm run demo -- --shuffle-rewards             # the control: must learn nothing
  *
  * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, before-after.png, model.safetensors, config.json, result.json.
  */
 import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { adamW, evaluate, formatFindings, type PromptRow, train, warmupLinear } from 'bicot';
+import {
+  adamW,
+  evaluate,
+  formatFindings,
+  type PromptRow,
+  type TokenContext,
+  train,
+  type WorkerPool,
+  warmupLinear,
+  workerPool,
+} from 'bicot';
 import {
   appendJsonLine,
   type BackendName,
@@ -38,6 +49,8 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '0' },
     /** node-gpu, node, wasm or cpu; default the best installed. */
     backend: { type: 'string' },
+    /** Threads that sample and train; any number gives the same result. 0: this one. Default: one a core, up to 4. */
+    workers: { type: 'string' },
     /** JSON Lines in T2I-R1's row format; default prompts of this world. */
     prompts: { type: 'string' },
     steps: { type: 'string' },
@@ -61,10 +74,11 @@ const settings = demoSettings({
 });
 const base = flags.base ?? fileURLToPath(new URL('./base', import.meta.url));
 const backend = await selectBackend(flags.backend as BackendName | undefined);
-line.print(`bicot demo · seed ${seed} · ${backend.description}`);
 
 // 1. The base model, the rewards, the prompts.
 const { model } = await loadEmojiModel(base);
+const pool = await workers();
+line.print(`bicot demo · seed ${seed} · ${backend.description}${pool ? ` · ${pool.workers} workers` : ''}`);
 const reward = emojiRewards(loadAtlas());
 const { prompts, kept, leftOut } = await trainingPrompts();
 const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
@@ -109,6 +123,7 @@ for await (const { metrics, findings } of train({
   microBatch: settings.microBatch,
   maxGradNorm: settings.maxGradNorm,
   seed,
+  parallel: pool,
   onProgress: ({ step, phase }) => line.update(`step ${step + 1}/${settings.steps}  ${phase} …`),
 })) {
   if (findings.length > 0) line.print(formatFindings(findings));
@@ -155,7 +170,15 @@ const result = {
 await write('result.json', `${JSON.stringify(result, null, 2)}\n`);
 line.print(`\n${beforeAfterTable(before.scores, after.scores)}\n`);
 line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);
+await pool?.dispose();
 model.dispose();
+
+/** Native TensorFlow uses all cores by itself; the other backends use one a worker. */
+async function workers(): Promise<WorkerPool<TokenContext> | undefined> {
+  const native = backend.name === 'node' || backend.name === 'node-gpu';
+  const count = Number(flags.workers ?? (native ? 0 : Math.min(4, availableParallelism())));
+  return count === 0 ? undefined : workerPool<TokenContext>(model, { workers: count });
+}
 
 /** This world's own training prompts, or the drawable ones of a file in T2I-R1's format. */
 async function trainingPrompts(): Promise<{ prompts: PromptRow[]; kept: number; leftOut: number }> {
@@ -181,6 +204,7 @@ async function evaluation(name: string, sampling: typeof settings.baseSampling) 
     prompts: heldOut,
     samplesPerPrompt: settings.samplesPerPrompt,
     seed,
+    parallel: pool,
     onProgress: ({ prompts: done, total }) => line.update(`evaluating, ${name}: ${done}/${total} prompts`),
   });
   const scores = emojiScores(result);

@@ -36,7 +36,7 @@ export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings 
     warmupSteps: 3,
     finalRate: 0.1,
     maxGradNorm: 1,
-    microBatch: 32,
+    microBatch: 8,
     objective: balanced({ klWeight: 0.01 }),
     trainingPrompts: 1000,
     evaluationPrompts: 100,
