@@ -89,7 +89,10 @@ describeFused('packLinear', () => {
 
   it('survives the tidy in which it was made', async () => {
     const w = normal('w', [5, 3]);
-    const packed = tf.tidy(() => packLinear([w]));
+    let packed = packLinear([]);
+    tf.tidy(() => {
+      packed = packLinear([w]);
+    });
     expect((await take(packed.multiply(tf.ones([1, 5]))[0] as tf.Tensor)).length).toBe(3);
     packed.dispose();
   });
