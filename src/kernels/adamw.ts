@@ -25,7 +25,7 @@ export interface AdamWNext {
  */
 export function adamWUpdate(state: AdamWState, numbers: AdamWNumbers): AdamWNext {
   const { variable, gradient } = state;
-  if (!isFused(ADAM_W, [variable])) return composedAdamW(state, numbers);
+  if (!isFused(ADAM_W, [variable, gradient])) return composedAdamW(state, numbers);
   return tf.tidy(() => {
     const { mean = tf.zerosLike(variable), square = tf.zerosLike(variable) } = state;
     const [next, nextMean, nextSquare] = fusedAdamW({ variable, gradient, mean, square }, numbers);

@@ -63,15 +63,18 @@ export function currentKernels(): {
 }
 
 /**
- * Whether a fused kernel computes an operation on these tensors: chosen, registered for the present backend, and nothing
- * is empty.
+ * Whether a fused kernel computes an operation on these tensors: chosen, registered for the present backend, nothing is
+ * empty, and all have the types whose bytes it reads.
+ * @param floats must be float32
+ * @param ids must be int32
  */
-export function isFused(name: string, tensors: readonly tf.Tensor[]): boolean {
+export function isFused(name: string, floats: readonly tf.Tensor[], ids: readonly tf.Tensor[] = []): boolean {
   return (
     choice === 'fused' &&
     fusedKernelsInstalled() &&
     tf.getKernel(name, tf.getBackend()) !== undefined &&
-    tensors.every(({ size }) => size > 0)
+    floats.every(({ size, dtype }) => size > 0 && dtype === 'float32') &&
+    ids.every(({ size, dtype }) => size > 0 && dtype === 'int32')
   );
 }
 

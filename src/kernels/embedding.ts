@@ -14,7 +14,5 @@ import { fusedEmbed, GATHER_ROWS } from './fused/embedding.js';
 export function embed(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
   assertShape('embed: table', table, [null, null], '[V, d]');
   assertShape('embed: ids', ids, [null], '[N]');
-  return ids.dtype === 'int32' && isFused(GATHER_ROWS, [table, ids])
-    ? fusedEmbed(table, ids)
-    : composedEmbed(table, ids);
+  return isFused(GATHER_ROWS, [table], [ids]) ? fusedEmbed(table, ids) : composedEmbed(table, ids);
 }

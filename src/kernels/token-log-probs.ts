@@ -15,7 +15,7 @@ import { fusedTokenLogProbs, TOKEN_LOG_PROBS } from './fused/token-log-probs.js'
  */
 export function tokenLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
   assertShape('tokenLogProbs: targets', targets, [logits.shape[0]], '[N]');
-  return targets.dtype === 'int32' && isFused(TOKEN_LOG_PROBS, [logits, targets])
+  return isFused(TOKEN_LOG_PROBS, [logits], [targets])
     ? fusedTokenLogProbs(logits, targets)
     : composedTokenLogProbs(logits, targets);
 }

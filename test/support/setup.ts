@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect } from 'vitest';
+import { type KernelChoice, setKernels } from '../../src/kernels/choice.js';
 import { DEFAULT_BACKEND } from './backends.js';
 
 // TensorFlow.js advertises its native backend once per test file; the output reads better without.
@@ -43,6 +44,9 @@ declare module 'vitest' {
     toBeAllclose(expected: Numbers, tolerance?: number): T;
   }
 }
+
+// BICOT_TEST_KERNELS=composed runs the tests on stock operations; those of the fused kernels choose for themselves.
+setKernels((process.env.BICOT_TEST_KERNELS || 'fused') as KernelChoice);
 
 beforeAll(async () => {
   await tf.setBackend(DEFAULT_BACKEND);

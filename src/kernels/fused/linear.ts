@@ -40,7 +40,8 @@ export const LINEAR_GRADIENTS: readonly tf.GradConfig[] = [
     saveAllInputs: true,
     gradFunc: (dys, saved) => {
       const [x, ...weights] = saved as [tf.Tensor, ...tf.Tensor[]];
-      const gradients = dys as tf.Tensor[];
+      // Of one output, TensorFlow.js gives the gradient itself and no list.
+      const gradients = (Array.isArray(dys) ? dys : [dys]) as tf.Tensor[];
       const inputs: Record<string, tf.Tensor> = {};
       weights.forEach((w, i) => {
         inputs[`dy${i}`] = gradients[i] as tf.Tensor;

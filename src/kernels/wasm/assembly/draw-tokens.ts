@@ -30,6 +30,8 @@ export function drawTokens(
     let total: f64 = 0, energy: f64 = 0;
     for (let j: usize = 0; j < row; j += 4) {
       const w = <f64>load<f32>(weights + j);
+      // Of a token that must not come, divided by a low temperature, the logit may have become −∞, and 0 · −∞ is NaN.
+      if (w == 0) continue;
       total += w;
       energy += w * <f64>load<f32>(scratch + j);
     }

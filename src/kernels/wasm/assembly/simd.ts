@@ -44,14 +44,21 @@ export function storeTail(p: usize, count: i32, v: v128): void {
 }
 
 /**
- * exp(x) for x up to 88 (Cephes' expf: 2^n by exponent bits, a polynomial for the rest; relative error 1e-7). Below
- * −87 it is exactly 0: a subnormal would cost a hundred times a normal number in all that follows. NaN stays NaN:
- * the order of pmax's operands matters.
+ * Where exp(x) is taken for 0. exp(−64) is 1.6e-28, nothing beside the 1 that the largest score has, and leaves ten
+ * orders of magnitude for what it is multiplied with before a product is subnormal, which would cost a hundred times a
+ * normal number in all that follows.
+ */
+// @ts-ignore: decorator
+@inline const LEAST: f32 = -64;
+
+/**
+ * exp(x) for x up to 88 (Cephes' expf: 2^n by exponent bits, a polynomial for the rest; relative error 1e-7); exactly 0
+ * below `LEAST`. NaN stays NaN: the order of pmax's operands matters.
  */
 // @ts-ignore: decorator
 @inline export function exp4(x: v128): v128 {
-  const vanishes = f32x4.lt(x, f32x4.splat(-87.0));
-  x = f32x4.pmax(x, f32x4.splat(-87.0));
+  const vanishes = f32x4.lt(x, f32x4.splat(LEAST));
+  x = f32x4.pmax(x, f32x4.splat(LEAST));
   // Adding 1.5·2²³ rounds to a whole number; the added 127 is the exponent's bias.
   let whole = f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504088896341)), f32x4.splat(12583039.0));
   const power = i32x4.shl(whole, 23);
@@ -69,11 +76,12 @@ export function storeTail(p: usize, count: i32, v: v128): void {
   return v128.andnot(f32x4.mul(p, power), vanishes);
 }
 
-/** 1 / (1 + exp(−x)) */
+/** 1 / (1 + exp(−x)); exactly 0 below `LEAST`, so that x times it goes to 0 for any x. NaN stays NaN here too. */
 // @ts-ignore: decorator
 @inline export function sigmoid4(x: v128): v128 {
-  const e = exp4(f32x4.pmin(f32x4.neg(x), f32x4.splat(88.0)));
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
+  const vanishes = f32x4.lt(x, f32x4.splat(LEAST));
+  const e = exp4(f32x4.pmin(f32x4.neg(x), f32x4.splat(-LEAST)));
+  return v128.andnot(f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e)), vanishes);
 }
 
 /** log(x) for normal positive x (Cephes' logf). NaN and infinities stay what they are. */
