@@ -12,6 +12,7 @@ import type {
 import type { Policy } from '../policy/policy.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { type Completions, sampleCompletions } from '../sampling/sampler.js';
+import type { Gradients } from '../train/gradients.js';
 import { gradientPass, scorePass } from '../train/pass.js';
 import { madeFrom } from './made.js';
 
@@ -65,14 +66,24 @@ async function gradients(policy: Policy<unknown>, { level, loss, ...terms }: Pos
     policy.variables,
   );
   try {
-    const values: Record<string, Float32Array> = {};
-    for (const [name, gradient] of Object.entries(pass.gradients)) {
-      values[name] = ((await gradient.data()) as Float32Array).slice();
-    }
-    return { loss: pass.loss, logProbs: pass.logProbs.slice(), gradients: values };
+    return { loss: pass.loss, logProbs: pass.logProbs.slice(), gradients: await onHost(pass.gradients) };
   } finally {
     tf.dispose(pass.gradients as tf.NamedTensorMap);
   }
+}
+
+/** Values side by side in memory of their own: what a backend gives may be its own, and one buffer is handed over fast. */
+async function onHost(gradients: Gradients): Promise<Record<string, Float32Array>> {
+  const tensors = Object.entries(gradients);
+  const all = new Float32Array(tensors.reduce((sum, [, { size }]) => sum + size, 0));
+  const values: Record<string, Float32Array> = {};
+  let offset = 0;
+  for (const [name, gradient] of tensors) {
+    all.set((await gradient.data()) as Float32Array, offset);
+    values[name] = all.subarray(offset, offset + gradient.size);
+    offset += gradient.size;
+  }
+  return values;
 }
 
 function levelOf(policy: Policy<unknown>, level: PostedLevel): LevelRollout {
