@@ -38,19 +38,29 @@ export function doTask(
   }
 }
 
+/** How often a sampling says how far it is, at most. */
+const TELL_EVERY_MS = 50;
+
 function sample(
   policy: Policy<unknown>,
   request: PostedSampling,
   { signal, onTokens }: TaskHooks,
 ): Promise<Completions> {
   const { contexts, samplesPerContext, space, sampling, uniforms, tokensPerRow } = request;
+  let told = Number.NEGATIVE_INFINITY;
   return sampleCompletions(policy, {
     ...{ contexts, samplesPerContext, space, sampling, signal },
     streams: (row) => {
       let next = row * tokensPerRow;
       return () => uniforms[next++] as number;
     },
-    onProgress: ({ tokens }) => onTokens(tokens),
+    onProgress: ({ tokens, maxTokens }) => {
+      // A message wakes the calling thread, which then takes a core from a worker.
+      const now = performance.now();
+      if (tokens < maxTokens && now - told < TELL_EVERY_MS) return;
+      told = now;
+      onTokens(tokens);
+    },
   });
 }
 
