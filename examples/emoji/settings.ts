@@ -29,14 +29,14 @@ export interface DemoSettings {
 /** The demo's settings. */
 export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings {
   return {
-    steps: 65,
+    steps: 130,
     promptsPerStep: 4,
     groupSize: 8,
     learningRate: 5e-4,
     warmupSteps: 3,
     finalRate: 0.1,
     maxGradNorm: 1,
-    microBatch: 8,
+    microBatch: 16,
     objective: balanced({ klWeight: 0.01 }),
     trainingPrompts: 1000,
     evaluationPrompts: 100,
