@@ -1,7 +1,7 @@
 // Causal attention with rotary positions, one head of one sequence at a time: its scores stay in the second cache and
 // no [B, H, T, T] tensor exists. Only the part below the diagonal is computed, in blocks of rows.
 import { packPanels, panelBytes } from './gemm';
-import { rotateRow, rotateRowBack } from './rotary';
+import { rotateRow } from './rotary';
 import { exp4, fma4, log1, max4, sum4, TILE_ROWS } from './simd';
 import { EDGE_BYTES, panelRows } from './tile';
 
@@ -42,8 +42,8 @@ export function attention(
     for (let h = 0; h < H; h++) {
       const at = <usize>(b * T) * stride + <usize>h * head;
       for (let t: usize = 0; t < <usize>T; t++) {
-        rotateRow(D, q + at + t * stride, cos + t * head, sin + t * head, Q + t * head, scale);
-        rotateRow(D, k + at + t * stride, cos + t * head, sin + t * head, K + t * head, 1);
+        rotateRow(D, q + at + t * stride, cos + t * head, sin + t * head, Q + t * head, scale, 1);
+        rotateRow(D, k + at + t * stride, cos + t * head, sin + t * head, K + t * head, 1, 1);
       }
       packPanels(D, T, K, 4, head, KT);
       packPanels(T, D, v + at, stride, 4, V);
@@ -110,8 +110,8 @@ export function attentionGrad(
     for (let h = 0; h < H; h++) {
       const at = <usize>(b * T) * row + <usize>h * head;
       for (let t: usize = 0; t < <usize>T; t++) {
-        rotateRow(D, q + at + t * row, cos + t * head, sin + t * head, Q + t * head, scale);
-        rotateRow(D, k + at + t * row, cos + t * head, sin + t * head, K + t * head, 1);
+        rotateRow(D, q + at + t * row, cos + t * head, sin + t * head, Q + t * head, scale, 1);
+        rotateRow(D, k + at + t * row, cos + t * head, sin + t * head, K + t * head, 1, 1);
       }
       packPanels(D, T, K, 4, head, KT);
       packPanels(D, T, v + at, 4, row, VT);
@@ -141,7 +141,7 @@ export function attentionGrad(
         }
       }
       for (let t: usize = 0; t < <usize>T; t++) {
-        rotateRowBack(D, G + t * head, cos + t * head, sin + t * head, dq + at + t * row, scale);
+        rotateRow(D, G + t * head, cos + t * head, sin + t * head, dq + at + t * row, scale, -1);
       }
       // dK = dSᵀ · Q and dV = Pᵀ · dO: a position is seen by itself and by those after it.
       for (let s0 = 0; s0 < T; s0 += ROW_BLOCK) {
@@ -154,7 +154,7 @@ export function attentionGrad(
         }
       }
       for (let t: usize = 0; t < <usize>T; t++) {
-        rotateRowBack(D, G + t * head, cos + t * head, sin + t * head, dk + at + t * row, 1);
+        rotateRow(D, G + t * head, cos + t * head, sin + t * head, dk + at + t * row, 1, -1);
       }
     }
   }

@@ -25,7 +25,7 @@ export function fillCache(
     for (let h = 0; h < H; h++) {
       const at = <usize>(c * T) * row + <usize>h * head, cache = <usize>(c * H + h) * plane;
       for (let t: usize = 0; t < length; t++) {
-        rotateRow(D, k + at + t * row, cos + t * head, sin + t * head, scratch, 1);
+        rotateRow(D, k + at + t * row, cos + t * head, sin + t * head, scratch, 1, 1);
         scatter(head, scratch, keys + cache + (t << 2), line);
         memory.copy(values + cache + t * head, v + at + t * row, head);
       }
@@ -71,8 +71,8 @@ export function decodeAttention(
       const at = <usize>i * row + h * head;
       const shared = (source * <usize>H + h) * <usize>D * contextLine;
       const cache = (slot * <usize>H + h) * <usize>D * line;
-      rotateRow(D, q + at, cos + position * head, sin + position * head, Q, scale);
-      rotateRow(D, k + at, cos + position * head, sin + position * head, K, 1);
+      rotateRow(D, q + at, cos + position * head, sin + position * head, Q, scale, 1);
+      rotateRow(D, k + at, cos + position * head, sin + position * head, K, 1, 1);
       scatter(head, K, keys + cache + (<usize>own << 2), line);
       memory.copy(values + cache + <usize>own * head, v + at, head);
 
