@@ -29,9 +29,9 @@ export interface DemoSettings {
 /** The demo's settings. */
 export function demoSettings(changes: Partial<DemoSettings> = {}): DemoSettings {
   return {
-    steps: 130,
+    steps: 65,
     promptsPerStep: 4,
-    groupSize: 8,
+    groupSize: 16,
     learningRate: 5e-4,
     warmupSteps: 3,
     finalRate: 0.1,
