@@ -57,7 +57,7 @@ class Trainer:
             betas=(adam["beta1"], adam["beta2"]),
             eps=adam["epsilon"],
             weight_decay=0,
-            fused=True,  # on the CPU too: faster than foreach
+            fused=True,  # one kernel for the whole update, on the CPU too
         )
 
     def loss(self, level, rows, count):

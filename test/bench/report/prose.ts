@@ -19,8 +19,8 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
 /** What each table shows. */
 export const NOTES: Readonly<Record<BenchmarkName, string>> = {
   step: `Plans and guided images are sampled, the reference scores them for the KL penalty, and the policy is updated, with
-gradients through both branches of guidance. Rewards take no time here, and 16 samples share a backward pass, since WebAssembly's memory has no room
-for more of the port's.`,
+gradients through both branches of guidance. Rewards take no time here, and 16 samples share a backward pass, by whomever
+it is made.`,
   train: `Forward and backward pass over a rollout that is given, clipping by norm, Adam. GFLOPS count matrix products alone,
 all of the attention matrix included.`,
   decode: 'Images drawn token by token with a cache of keys and values, eight for each prompt.',
