@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { currentKernels, setKernels } from '../../src/kernels/choice.js';
+import { type KernelSetting, kernelSetting, setKernels } from '../../src/kernels/choice.js';
 import { hasRelaxedSimd } from '../../src/kernels/wasm/module.js';
 import { normalValues, uniformStream } from '../../src/tensor/noise.js';
 import { BACKENDS } from './backends.js';
@@ -17,13 +17,13 @@ export const BUILDS: readonly Build[] = hasRelaxedSimd() ? ['plain', 'fma'] : ['
 export function describeFused(name: string, suite: (build: Build) => void): void {
   for (const build of BUILDS) {
     describe.skipIf(!BACKENDS.includes('wasm'))(`${name} [${build}]`, () => {
-      let before: ReturnType<typeof currentKernels>;
+      let before: KernelSetting;
       beforeAll(async () => {
         await tf.setBackend('wasm');
-        before = currentKernels();
+        before = kernelSetting();
         setKernels('fused', { fma: build === 'fma' });
       });
-      afterAll(() => setKernels(before.kernels, { fma: before.fma }));
+      afterAll(() => setKernels(...before));
       suite(build);
     });
   }
@@ -31,12 +31,12 @@ export function describeFused(name: string, suite: (build: Build) => void): void
 
 /** What an action gives with stock operations; the kernels are then what they were. */
 export async function withComposed<Result>(action: () => Result | Promise<Result>): Promise<Result> {
-  const { kernels, fma } = currentKernels();
+  const before = kernelSetting();
   setKernels('composed');
   try {
     return await action();
   } finally {
-    setKernels(kernels, { fma });
+    setKernels(...before);
   }
 }
 

@@ -69,9 +69,13 @@ export function instantiateKernels(backend: tf.KernelBackend, fma: boolean): Was
   };
 }
 
+let relaxedSimd: boolean | undefined;
+
 /** Whether this engine has relaxed SIMD: Node 22 and newer, browsers since 2023. */
 export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(bytes(FMA_MODULE));
+  // Once: a worker asks at every task.
+  relaxedSimd ??= WebAssembly.validate(bytes(FMA_MODULE));
+  return relaxedSimd;
 }
 
 function bytes(base64: string): Uint8Array<ArrayBuffer> {

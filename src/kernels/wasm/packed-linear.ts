@@ -2,9 +2,6 @@ import type * as tf from '@tensorflow/tfjs';
 import { PACK_MATRIX, PACKED_LINEAR } from '../fused/packed-linear.js';
 import type { WasmKernel } from './kernel.js';
 
-/** Bytes of the buffer that a product uses at the matrix's edge. */
-const EDGE_BYTES = 256;
-
 /** Products with matrices that stay the same for many of them. */
 export const PACKED_LINEAR_KERNELS: readonly WasmKernel[] = [
   {
@@ -20,7 +17,7 @@ export const PACKED_LINEAR_KERNELS: readonly WasmKernel[] = [
     name: PACKED_LINEAR,
     compute: ({ call, output, pointer, scratch }, { x, ...packed }, attributes) => {
       const [rows, inner] = (x as tf.TensorInfo).shape as [number, number];
-      const edge = scratch(EDGE_BYTES);
+      const edge = scratch(call('gemmPackedScratch'));
       return Object.values(packed).map((panels, i) => {
         const columns = attributes[`columns${i}`] as number;
         const out = output([rows, columns]);

@@ -139,6 +139,11 @@ function gemmTransposed(
   }
 }
 
+/** Scratch bytes of `gemmPacked`: its `edge`. */
+export function gemmPackedScratch(): usize {
+  return EDGE_BYTES;
+}
+
 /** Scratch bytes of `gemm`. */
 export function gemmScratch(n: i32, k: i32): usize {
   return EDGE_BYTES + panelBytes(k, n) + (<usize>(K_BLOCK * TILE_BLOCK * 6) << 2);

@@ -6,7 +6,7 @@ export { attention, attentionGrad, attentionGradScratch, attentionScratch } from
 export { decodeAttention, decodeScratch, fillCache } from './decode-attention';
 export { drawTokens } from './draw-tokens';
 export { gatherRows, scatterAddRows } from './embedding';
-export { gemm, gemmPacked, gemmScratch, packPanels, panelBytes } from './gemm';
+export { gemm, gemmPacked, gemmPackedScratch, gemmScratch, packPanels, panelBytes } from './gemm';
 export { rmsNorm, rmsNormGrad } from './rms-norm';
 export { swiglu, swigluGrad } from './swiglu';
 export { tokenLogProbs, tokenLogProbsGrad } from './token-log-probs';

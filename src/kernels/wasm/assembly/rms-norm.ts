@@ -9,45 +9,28 @@ export function rmsNorm(
 ): void {
   const row = <usize>d << 2, body = row & ~15, tail = d & 3, zero = f32x4.splat(0);
   for (let i = 0; i < n; i++) {
-    let s = zero, s1 = zero;
     let j: usize = 0;
     if (residual) {
-      for (; j + 32 <= body; j += 32) {
-        const u = f32x4.add(v128.load(x + j), v128.load(residual + j));
-        const v = f32x4.add(v128.load(x + j, 16), v128.load(residual + j, 16));
-        v128.store(stream + j, u);
-        v128.store(stream + j, v, 16);
-        s = fma4(u, u, s);
-        s1 = fma4(v, v, s1);
-      }
-      for (; j < body; j += 16) {
-        const u = f32x4.add(v128.load(x + j), v128.load(residual + j));
-        v128.store(stream + j, u);
-        s = fma4(u, u, s);
-      }
-      if (tail) {
-        const u = f32x4.add(loadTail(x + j, tail, zero), loadTail(residual + j, tail, zero));
-        storeTail(stream + j, tail, u);
-        s = fma4(u, u, s);
-      }
-    } else {
-      for (; j + 32 <= body; j += 32) {
-        const u = v128.load(x + j), v = v128.load(x + j, 16);
-        s = fma4(u, u, s);
-        s1 = fma4(v, v, s1);
-      }
-      for (; j < body; j += 16) {
-        const u = v128.load(x + j);
-        s = fma4(u, u, s);
-      }
-      if (tail) {
-        const u = loadTail(x + j, tail, zero);
-        s = fma4(u, u, s);
-      }
+      for (; j < body; j += 16) v128.store(stream + j, f32x4.add(v128.load(x + j), v128.load(residual + j)));
+      if (tail) storeTail(stream + j, tail, f32x4.add(loadTail(x + j, tail, zero), loadTail(residual + j, tail, zero)));
+    }
+    const from = residual ? stream : x;
+    let s = zero, s1 = zero;
+    for (j = 0; j + 32 <= body; j += 32) {
+      const u = v128.load(from + j), v = v128.load(from + j, 16);
+      s = fma4(u, u, s);
+      s1 = fma4(v, v, s1);
+    }
+    for (; j < body; j += 16) {
+      const u = v128.load(from + j);
+      s = fma4(u, u, s);
+    }
+    if (tail) {
+      const u = loadTail(from + j, tail, zero);
+      s = fma4(u, u, s);
     }
     const scale: f32 = <f32>1 / sqrt<f32>(sum4(f32x4.add(s, s1)) / <f32>d + epsilon);
     const scale4 = f32x4.splat(scale);
-    const from = residual ? stream : x;
     for (j = 0; j < body; j += 16) {
       v128.store(y + j, f32x4.mul(f32x4.mul(v128.load(from + j), scale4), v128.load(gain + j)));
     }
