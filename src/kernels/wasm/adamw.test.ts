@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { expectNoLeak } from '../../../test/support/backends.js';
 import {
   describeFused,
+  expectClose,
   normal,
   normals,
   sameBits,
@@ -51,7 +52,11 @@ describeFused('adamWUpdate', () => {
           const state = stateOf(seed, shape, scale, begun);
           const fused = await read(adamWUpdate(state, by));
           const composed = await withComposed(() => read(adamWUpdate(state, by)));
-          fused.forEach((values, i) => void expect(values).toBeAllclose(composed[i] as Float32Array, 1e-5));
+          // A step may cancel what a variable was: its error is measured against what was subtracted from.
+          const [most] = await tf.tidy(() => tf.max(tf.abs(state.variable))).data();
+          fused.forEach((values, i) => {
+            expectClose(values, composed[i] as Float32Array, 1e-5, parts[i] === 'variable' ? most : 0);
+          });
           tf.dispose(Object.values(state));
         },
       ),
