@@ -118,6 +118,7 @@ export {
   tokenWeights,
 } from './objective/weights.js';
 export type { ZeroVariance } from './objective/zero-variance.js';
+export type { PooledPass } from './parallel/gradient-memory.js';
 // Workers
 export type { ParallelOptions } from './parallel/options.js';
 export {

@@ -29,7 +29,7 @@ export async function* inOrder<T, R>(
     }
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    abort.abort();
+    if (held.size > 0) abort.abort();
   }
 }
 

@@ -7,9 +7,9 @@ import type { LevelTerms } from '../rollout/terms.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { type SampleFunction, sampleCompletions } from '../sampling/sampler.js';
 import { type Crew, runTask } from './crew.js';
+import { gradientMemory, type PooledPass } from './gradient-memory.js';
 import { checkParallel, type ParallelOptions } from './options.js';
 import { postedLevel, postedTerms } from './posted.js';
-import type { HostPass } from './protocol.js';
 import { taskQueue } from './queue.js';
 import { sampleInWorkers } from './sample.js';
 import { sharedWeights } from './shared-weights.js';
@@ -43,10 +43,10 @@ export interface WorkerPool<C = unknown> {
    */
   readonly score: (level: LevelRollout<C>, options?: PoolScoreOptions<C>) => Promise<Float32Array>;
   /**
-   * Loss, log-probs and gradients of some rows, on the host; one task.
+   * Loss, log-probs and gradients of some rows, on the host; one task. `release()` what is not read any more.
    * @throws BicotError `unsupported` if the level is another policy's, or the surrogate has no recipe
    */
-  readonly gradients: (terms: LevelTerms<C>, options?: PoolTaskOptions) => Promise<HostPass>;
+  readonly gradients: (terms: LevelTerms<C>, options?: PoolTaskOptions) => Promise<PooledPass>;
   /** Ends the threads; tasks under way are rejected. Safe to call twice. */
   readonly dispose: () => Promise<void>;
 }
@@ -76,6 +76,7 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
     rowsPerTask,
     publishing: Promise.resolve(),
   };
+  const memory = gradientMemory(weights.layout);
   const isOwn = (other: unknown): boolean => other === policy;
   return {
     policy,
@@ -92,7 +93,10 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
     },
     gradients: async (terms, { signal } = {}) => {
       assertOwn('gradients: the level', isOwn(terms.level.policy));
-      return runTask(crew, 'policy', { kind: 'gradients', terms: postedTerms(terms) }, { signal });
+      // Memory of a task that fails or is aborted is given up: its worker may still write there.
+      const own = memory.take();
+      const task = { kind: 'gradients', terms: postedTerms(terms), memory: own } as const;
+      return memory.passIn(own, await runTask(crew, 'policy', task, { signal }));
     },
     dispose: () => queue.dispose(),
   };

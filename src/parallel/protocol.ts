@@ -50,7 +50,12 @@ export interface PostedSampling {
 export type Task =
   | { readonly kind: 'sample'; readonly request: PostedSampling }
   | { readonly kind: 'score'; readonly level: PostedLevel }
-  | { readonly kind: 'gradients'; readonly terms: PostedTerms };
+  | {
+      readonly kind: 'gradients';
+      readonly terms: PostedTerms;
+      /** Where the gradients go, laid out as the weights are. */
+      readonly memory: SharedArrayBuffer;
+    };
 
 /** The tasks of one kind. */
 export type TaskOf<K extends Task['kind']> = Extract<Task, { readonly kind: K }>;
@@ -65,11 +70,17 @@ export interface HostPass {
   readonly gradients: Readonly<Record<string, Float32Array>>;
 }
 
+/** A backward pass whose gradients are in the task's memory. */
+export interface PostedPass extends Pick<HostPass, 'loss' | 'logProbs'> {
+  /** The variables that have a gradient. */
+  readonly names: readonly string[];
+}
+
 /** What the tasks give. */
 export interface TaskResults {
   readonly sample: Completions;
   readonly score: Float32Array;
-  readonly gradients: HostPass;
+  readonly gradients: PostedPass;
 }
 
 /** The first message to a worker. */

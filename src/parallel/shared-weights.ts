@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { readInto } from '../tensor/host-memory.js';
 import type { TaskWeights, WeightEntry, WeightSet } from './protocol.js';
 
 /** Tensors by the names of `policy.variables`. */
@@ -65,8 +66,8 @@ export function sharedWeights(variables: NamedTensors): SharedWeights {
       // Before the values are read: a change meanwhile is then noticed.
       const data = dataOf(tensors);
       const shared = new Float32Array(buffer);
-      for (const { name, offset } of layout) {
-        shared.set((await (tensors[name] as tf.Tensor).data()) as Float32Array, offset);
+      for (const { name, offset, size } of layout) {
+        await readInto(tensors[name] as tf.Tensor, shared.subarray(offset, offset + size));
       }
       published[set] = { weights: { set, buffer, version: version + 1 }, data };
     },

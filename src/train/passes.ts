@@ -1,9 +1,9 @@
-import * as tf from '@tensorflow/tfjs';
 import { inOrder } from '../parallel/in-order.js';
 import type { WorkerPool } from '../parallel/pool.js';
 import type { HostPass } from '../parallel/protocol.js';
 import type { NamedVariables, Policy } from '../policy/policy.js';
 import { selectTerms } from '../rollout/terms.js';
+import { tensorOfNow } from '../tensor/host-memory.js';
 import type { Gradients } from './gradients.js';
 import { throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';
@@ -49,15 +49,18 @@ export async function* runPasses<C>(
     }
     return;
   }
-  const inWorker = async (item: (typeof items)[0], abort: AbortSignal): Promise<HostPass> => {
+  const inWorker = async (item: (typeof items)[0], abort: AbortSignal) => {
     const terms = selectTerms(item.batch, item.rows, item.width);
     if (item.gradients) return pool.gradients(terms, { signal: abort });
-    return { loss: 0, logProbs: await pool.score(terms.level, { signal: abort }), gradients: {} };
+    const logProbs = await pool.score(terms.level, { signal: abort });
+    return { loss: 0, logProbs, gradients: {}, release: () => {} };
   };
   throwIfAborted(where, signal);
   try {
     for await (const pass of inOrder(items, TASKS_PER_WORKER * pool.workers, inWorker, signal)) {
-      yield { ...pass, gradients: onDevice(pass.gradients, policy.variables) };
+      const gradients = onDevice(pass.gradients, policy.variables);
+      pass.release();
+      yield { loss: pass.loss, logProbs: pass.logProbs, gradients };
     }
   } catch (error) {
     throwIfAborted(where, signal);
@@ -69,7 +72,7 @@ function onDevice(gradients: HostPass['gradients'], variables: NamedVariables): 
   return Object.fromEntries(
     Object.entries(gradients).map(([name, values]) => [
       name,
-      tf.tensor(values, variables[name]?.shape, 'float32'),
+      tensorOfNow(values, variables[name]?.shape ?? [values.length]),
     ]),
   );
 }

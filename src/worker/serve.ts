@@ -3,7 +3,7 @@ import { postedError } from '../parallel/errors.js';
 import type { FromWorker, InitMessage, ToWorker } from '../parallel/protocol.js';
 import type { Policy } from '../policy/policy.js';
 import { madeFrom } from './made.js';
-import { buffersOf, doTask } from './tasks.js';
+import { buffersOf, doTask, type Replica } from './tasks.js';
 import { type LocalWeights, localWeights } from './weights.js';
 
 /** A worker's end of the line. */
@@ -14,11 +14,6 @@ export interface WorkerPort {
   listen(received: (message: unknown) => void): void;
 }
 
-interface Replica {
-  readonly policy: Policy<unknown>;
-  readonly weights: LocalWeights;
-}
-
 /**
  * Serves a pool's tasks in a worker's thread, one at a time.
  * @param startBackend makes a backend of TensorFlow.js the current one
@@ -26,12 +21,12 @@ interface Replica {
 export function serveTasks(port: WorkerPort, startBackend: (name: string) => Promise<unknown>): void {
   const post = (message: FromWorker, transfer?: ArrayBuffer[]): void => port.post(message, transfer);
   const aborts = new Map<number, AbortController>();
-  let replica: Replica | undefined;
+  let replica: (Replica & { readonly weights: LocalWeights }) | undefined;
 
   const init = async ({ policy: recipe, backend, layout }: InitMessage): Promise<void> => {
     await startBackend(backend);
     const policy = await madeFrom<Policy<unknown>>(recipe);
-    replica = { policy, weights: localWeights(policy.variables, layout) };
+    replica = { policy, layout, weights: localWeights(policy.variables, layout) };
     post({ kind: 'ready' });
   };
 
@@ -40,10 +35,10 @@ export function serveTasks(port: WorkerPort, startBackend: (name: string) => Pro
     aborts.set(id, abort);
     try {
       setKernels(...kernels);
-      const { policy, weights: local } = replica as Replica;
-      local.use(weights);
+      const own = replica as NonNullable<typeof replica>;
+      own.weights.use(weights);
       const onTokens = (tokens: number): void => post({ kind: 'progress', id, tokens });
-      const result = await doTask(policy, task, { signal: abort.signal, onTokens });
+      const result = await doTask(own, task, { signal: abort.signal, onTokens });
       post({ kind: 'done', id, result }, buffersOf(result));
     } catch (error) {
       post({ kind: 'failed', id, error: postedError(error) });

@@ -2,16 +2,18 @@ import * as tf from '@tensorflow/tfjs';
 import type { LossObjective } from '../objective/loss.js';
 import type { Surrogate } from '../objective/surrogates/surrogate.js';
 import type {
-  HostPass,
   PostedLevel,
+  PostedPass,
   PostedSampling,
-  PostedTerms,
   Task,
+  TaskOf,
   TaskResults,
+  WeightEntry,
 } from '../parallel/protocol.js';
 import type { Policy } from '../policy/policy.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { type Completions, sampleCompletions } from '../sampling/sampler.js';
+import { readInto } from '../tensor/host-memory.js';
 import type { Gradients } from '../train/gradients.js';
 import { gradientPass, scorePass } from '../train/pass.js';
 import { madeFrom } from './made.js';
@@ -22,9 +24,16 @@ export interface TaskHooks {
   readonly onTokens: (tokens: number) => void;
 }
 
-/** Does a task with a policy that has the task's weights. Results have memory of their own. */
+/** What a worker computes with. */
+export interface Replica {
+  readonly policy: Policy<unknown>;
+  /** Of the policy's variables, in shared memory. */
+  readonly layout: readonly WeightEntry[];
+}
+
+/** Does a task with a policy that has the task's weights. Results have memory of their own, gradients the task's. */
 export function doTask(
-  policy: Policy<unknown>,
+  { policy, layout }: Replica,
   task: Task,
   hooks: TaskHooks,
 ): Promise<TaskResults[keyof TaskResults]> {
@@ -34,7 +43,7 @@ export function doTask(
     case 'score':
       return score(levelOf(policy, task.level));
     case 'gradients':
-      return gradients(policy, task.terms);
+      return gradients(policy, layout, task);
   }
 }
 
@@ -68,7 +77,11 @@ async function score(level: LevelRollout): Promise<Float32Array> {
   return (await scorePass({ level })).logProbs.slice();
 }
 
-async function gradients(policy: Policy<unknown>, { level, loss, ...terms }: PostedTerms): Promise<HostPass> {
+async function gradients(
+  policy: Policy<unknown>,
+  layout: readonly WeightEntry[],
+  { terms: { level, loss, ...terms }, memory }: TaskOf<'gradients'>,
+): Promise<PostedPass> {
   const surrogate = loss.surrogate && (await madeFrom<Surrogate>(loss.surrogate));
   const objective: LossObjective = { ...loss, surrogate };
   const pass = await gradientPass(
@@ -76,24 +89,23 @@ async function gradients(policy: Policy<unknown>, { level, loss, ...terms }: Pos
     policy.variables,
   );
   try {
-    return { loss: pass.loss, logProbs: pass.logProbs.slice(), gradients: await onHost(pass.gradients) };
+    await share(pass.gradients, layout, new Float32Array(memory));
+    return { loss: pass.loss, logProbs: pass.logProbs.slice(), names: Object.keys(pass.gradients) };
   } finally {
     tf.dispose(pass.gradients as tf.NamedTensorMap);
   }
 }
 
-/** Values side by side in memory of their own: what a backend gives may be its own, and one buffer is handed over fast. */
-async function onHost(gradients: Gradients): Promise<Record<string, Float32Array>> {
-  const tensors = Object.entries(gradients);
-  const all = new Float32Array(tensors.reduce((sum, [, { size }]) => sum + size, 0));
-  const values: Record<string, Float32Array> = {};
-  let offset = 0;
-  for (const [name, gradient] of tensors) {
-    all.set((await gradient.data()) as Float32Array, offset);
-    values[name] = all.subarray(offset, offset + gradient.size);
-    offset += gradient.size;
+/** Gradients to where the variables' weights are in the layout. */
+async function share(
+  gradients: Gradients,
+  layout: readonly WeightEntry[],
+  memory: Float32Array,
+): Promise<void> {
+  for (const { name, offset, size } of layout) {
+    const gradient = gradients[name];
+    if (gradient) await readInto(gradient, memory.subarray(offset, offset + size));
   }
-  return values;
 }
 
 function levelOf(policy: Policy<unknown>, level: PostedLevel): LevelRollout {
@@ -113,7 +125,7 @@ export function buffersOf(result: TaskResults[keyof TaskResults]): ArrayBuffer[]
             result.entropy,
             result.kept?.bits,
           ]
-        : [result.logProbs, ...Object.values(result.gradients)];
+        : [result.logProbs];
   return [
     ...new Set(arrays.filter((array) => array !== undefined).map(({ buffer }) => buffer as ArrayBuffer)),
   ];

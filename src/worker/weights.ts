@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
 import type { TaskWeights, WeightEntry, WeightSet } from '../parallel/protocol.js';
 import type { NamedVariables } from '../policy/policy.js';
+import { tensorOfNow } from '../tensor/host-memory.js';
 
 /** The values that a worker has of the shared weights. */
 export interface LocalWeights {
@@ -42,9 +43,8 @@ export function localWeights(variables: NamedVariables, layout: readonly WeightE
 
 function copied(buffer: SharedArrayBuffer, layout: readonly WeightEntry[]): tf.Tensor[] {
   const shared = new Float32Array(buffer);
-  // Memory of its own: a backend may keep the array that it is given, and this one changes under it.
   return layout.map(({ shape, offset, size }) =>
-    tf.keep(tf.tensor(Float32Array.from(shared.subarray(offset, offset + size)), [...shape], 'float32')),
+    tf.keep(tensorOfNow(shared.subarray(offset, offset + size), shape)),
   );
 }
 
