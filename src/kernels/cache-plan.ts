@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { StoredCache } from './fused/key-value-cache.js';
 
 /** Sequences to be decoded side by side, and the contexts that they go on from. */
 export interface CachePlan {
@@ -33,6 +34,8 @@ export interface KeyValueCache {
    * @returns `[n, H·D]`; the caller disposes it
    */
   attend(q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D;
+  /** For kernels that attend themselves, once it is filled and the step is known; absent where it is made otherwise. */
+  readonly stored?: () => StoredCache;
 }
 
 /** The caches of all blocks of a model. */

@@ -7,6 +7,7 @@ import {
   DECODE_ATTENTION,
   fusedDecodeAttention,
   fusedFillCache,
+  type StoredCache,
 } from './fused/key-value-cache.js';
 import { rotaryTables } from './rotary.js';
 
@@ -30,20 +31,23 @@ function fusedCaches(plan: CachePlan, blocks: number): KeyValueCaches {
   const lengths = vector(plan.lengths);
   const constants = { cos: tf.keep(cos), sin: tf.keep(sin), lengths };
   const sources = vector(plan.sources);
-  const stored: tf.Tensor[] = [cos, sin, lengths, sources];
+  const all: tf.Tensor[] = [cos, sin, lengths, sources];
   let rows: { slots: tf.Tensor1D; positions: tf.Tensor1D } | undefined;
   return {
     blocks: Array.from({ length: blocks }, () => {
       let cache: CacheTensors | undefined;
+      const stored = (): StoredCache => ({
+        cache: cache as CacheTensors,
+        rows: { ...constants, sources, ...(rows as NonNullable<typeof rows>) },
+        sizes,
+      });
       return {
+        stored,
         fill(k, v) {
           cache = fusedFillCache({ k, v, ...constants }, sizes);
-          for (const tensor of Object.values(cache)) stored.push(tf.keep(tensor));
+          for (const tensor of Object.values(cache)) all.push(tf.keep(tensor));
         },
-        attend(q, k, v) {
-          const [present, made] = [rows as NonNullable<typeof rows>, cache as CacheTensors];
-          return fusedDecodeAttention({ q, k, v, ...constants, sources, ...present }, made, sizes);
-        },
+        attend: (q, k, v) => fusedDecodeAttention({ q, k, v }, stored()),
       };
     }),
     step({ slots, positions }) {
@@ -51,7 +55,7 @@ function fusedCaches(plan: CachePlan, blocks: number): KeyValueCaches {
       rows = { slots: vector(slots), positions: vector(positions) };
     },
     dispose() {
-      tf.dispose([...stored.splice(0), ...Object.values(rows ?? {})]);
+      tf.dispose([...all.splice(0), ...Object.values(rows ?? {})]);
       rows = undefined;
     },
   };

@@ -10,6 +10,10 @@ export interface PackedLinear {
    * @returns `[N, outᵢ]` each; the caller disposes them
    */
   multiply(x: tf.Tensor2D): tf.Tensor2D[];
+  /** Of the weights as a fused kernel reads them; empty without one. Owned by this. */
+  readonly panels: readonly tf.Tensor[];
+  /** Of each of the weights. */
+  readonly columns: readonly number[];
   /** Frees what was packed. */
   dispose(): void;
 }
@@ -21,13 +25,16 @@ export interface PackedLinear {
  * @returns the caller disposes it
  */
 export function packLinear(weights: readonly tf.Tensor2D[]): PackedLinear {
+  const columns = weights.map((w) => w.shape[1]);
   if (!isFused(PACKED_LINEAR, weights)) {
-    return { multiply: (x) => weights.map((w) => tf.matMul(x, w)), dispose() {} };
+    return { multiply: (x) => weights.map((w) => tf.matMul(x, w)), panels: [], columns, dispose() {} };
   }
   const packed = Object.fromEntries(weights.map((w, i) => [`p${i}`, tf.keep(fusedPackMatrix(w))]));
-  const columns = Object.fromEntries(weights.map((w, i) => [`columns${i}`, w.shape[1]]));
+  const attributes = Object.fromEntries(columns.map((count, i) => [`columns${i}`, count]));
   return {
-    multiply: (x) => fusedPackedLinear(x, packed, columns),
+    multiply: (x) => fusedPackedLinear(x, packed, attributes),
+    panels: Object.values(packed),
+    columns,
     dispose: () => tf.dispose(packed),
   };
 }

@@ -32,6 +32,16 @@ export interface CacheTensors extends Readonly<Record<string, tf.Tensor>> {
   readonly values: tf.Tensor;
 }
 
+type CacheInput = 'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions';
+
+/** A cache as kernels read it in a step. */
+export interface StoredCache {
+  readonly cache: CacheTensors;
+  /** What `DECODE_ATTENTION` needs besides: of the rows of the step, the same for all blocks. */
+  readonly rows: Readonly<Record<CacheInput, tf.Tensor>>;
+  readonly sizes: CacheSizes;
+}
+
 export function fusedFillCache(
   inputs: Readonly<Record<'k' | 'v' | 'cos' | 'sin' | 'lengths', tf.Tensor>>,
   sizes: CacheSizes,
@@ -41,12 +51,9 @@ export function fusedFillCache(
   return { contextKeys, contextValues, keys, values };
 }
 
-type DecodeInput = 'q' | 'k' | 'v' | 'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions';
-
 export function fusedDecodeAttention(
-  inputs: Readonly<Record<DecodeInput, tf.Tensor>>,
-  cache: CacheTensors,
-  sizes: CacheSizes,
+  inputs: Readonly<Record<'q' | 'k' | 'v', tf.Tensor>>,
+  { cache, rows, sizes }: StoredCache,
 ): tf.Tensor2D {
-  return runKernel<tf.Tensor2D>(DECODE_ATTENTION, { ...inputs, ...cache }, sizes);
+  return runKernel<tf.Tensor2D>(DECODE_ATTENTION, { ...inputs, ...rows, ...cache }, sizes);
 }

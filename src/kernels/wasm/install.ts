@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { ADAM_W_KERNELS } from './adamw.js';
 import { aliasClones } from './aliases.js';
 import { CAUSAL_ATTENTION_KERNELS } from './causal-attention.js';
+import { DECODE_BLOCKS_KERNELS } from './decode-blocks.js';
 import { DRAW_TOKENS_KERNELS } from './draw-tokens.js';
 import { EMBEDDING_KERNELS } from './embedding.js';
 import { registerKernels } from './kernel.js';
@@ -46,7 +47,8 @@ export function installWasmKernels(backend: tf.KernelBackend, fma: () => boolean
       [
         ...[...LINEAR_KERNELS, ...RMS_NORM_KERNELS, ...SWIGLU_KERNELS, ...EMBEDDING_KERNELS],
         ...[...CAUSAL_ATTENTION_KERNELS, ...TOKEN_LOG_PROBS_KERNELS, ...ADAM_W_KERNELS],
-        ...[...PACKED_LINEAR_KERNELS, ...KEY_VALUE_CACHE_KERNELS, ...DRAW_TOKENS_KERNELS],
+        ...[...PACKED_LINEAR_KERNELS, ...KEY_VALUE_CACHE_KERNELS, ...DECODE_BLOCKS_KERNELS],
+        ...DRAW_TOKENS_KERNELS,
       ],
       (of) => kernelsOf(of, fma()),
     );

@@ -5,7 +5,7 @@ import type { WasmKernel } from './kernel.js';
 type Tensors = Readonly<Record<string, tf.TensorInfo>>;
 
 /** The kernel walks 16 positions at a time, and may read, but never use, those behind the last. */
-const roundUp16 = (length: number): number => (length + 15) & ~15;
+export const roundUp16 = (length: number): number => (length + 15) & ~15;
 
 /** The prompt's keys and values into a cache, and attention of one new position a sequence. */
 export const KEY_VALUE_CACHE_KERNELS: readonly WasmKernel[] = [

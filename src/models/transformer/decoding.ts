@@ -1,16 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import type { KeyValueCaches } from '../../kernels/cache-plan.js';
+import { decodeBlocks } from '../../kernels/decode-blocks.js';
 import { embed } from '../../kernels/embedding.js';
 import { keyValueCaches } from '../../kernels/key-value-cache.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import type { DecodeOptions, DecodingSession, TokenContext } from '../../policy/policy.js';
 import { assertLength } from '../../tensor/shape.js';
 import type { TransformerConfig } from './config.js';
+import { type TransformerDecoder, transformerDecoder } from './decoder.js';
 import { embedInputs, runBlocks, runHead } from './forward.js';
 import type { TransformerParameters } from './parameters.js';
 import { joinSequences } from './sequences.js';
-import { type DecodingWeights, packWeights, stepBlocks } from './step.js';
 
 /**
  * Decodes with cached keys and values. A context is computed once, however many samples share it, and so are contexts
@@ -28,7 +29,7 @@ export function startTransformerDecoding(
   const sequences = joinSequences(distinct, undefined, image, config);
   const lengths = Int32Array.from(distinct, ({ ids }) => ids.length);
   let alive: Int32Array = Int32Array.from(sources, (_, slot) => slot);
-  let weights: DecodingWeights | undefined;
+  let decoder: TransformerDecoder | undefined;
   let caches: KeyValueCaches | undefined;
   let decoded = 0;
   let disposed = false;
@@ -47,7 +48,7 @@ export function startTransformerDecoding(
       config.layers,
     );
     caches = made;
-    weights = packWeights(parameters, image);
+    decoder = transformerDecoder(config, parameters, made, image);
     return tf.tidy(() => {
       const { length } = sequences;
       const positions = Array.from({ length }, (_, p) => p);
@@ -72,7 +73,7 @@ export function startTransformerDecoding(
       const ids = image ? tokens.map((id) => id + config.textVocabulary) : tokens;
       const imagePositions = new Int32Array(tokens.length).fill(image ? decoded : config.imageLength);
       const inputs = embedInputs(parameters, ids, imagePositions);
-      return stepBlocks(config, parameters, weights as DecodingWeights, inputs, made.blocks);
+      return decodeBlocks(inputs, decoder as TransformerDecoder);
     });
   };
 
@@ -95,8 +96,8 @@ export function startTransformerDecoding(
     dispose() {
       disposed = true;
       caches?.dispose();
-      weights?.dispose();
-      [caches, weights] = [undefined, undefined];
+      decoder?.dispose();
+      [caches, decoder] = [undefined, undefined];
     },
   };
 }

@@ -1,0 +1,68 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { KeyValueCache } from './cache-plan.js';
+import { isFused } from './choice.js';
+import { composedDecodeBlocks } from './composed/decode-blocks.js';
+import { DECODE_BLOCKS, type DecoderInPlace, fusedDecodeBlocks } from './fused/decode-blocks.js';
+import type { PackedLinear } from './packed-linear.js';
+
+/** One block of a decoder as decoding uses it. */
+export interface DecoderBlock {
+  readonly attentionNorm: tf.Tensor1D;
+  readonly mlpNorm: tf.Tensor1D;
+  /** Query, key, value. */
+  readonly attention: PackedLinear;
+  readonly output: PackedLinear;
+  /** Gate, up. */
+  readonly gated: PackedLinear;
+  readonly down: PackedLinear;
+  /** Filled with the contexts'. */
+  readonly cache: KeyValueCache;
+}
+
+/** A stack of blocks, the norm after it and a head. */
+export interface Decoder {
+  readonly blocks: readonly DecoderBlock[];
+  readonly finalNorm: tf.Tensor1D;
+  /** One matrix. */
+  readonly head: PackedLinear;
+  /** Of the norms. */
+  readonly epsilon: number;
+}
+
+/**
+ * One token per row through all pre-norm blocks, `x + attention(norm x)` and then `x + swiglu(norm x)`, with the caches of
+ * what came before; without gradients. `KeyValueCaches.step` has said which sequences the rows are.
+ * @param x `[n, d]`: the embedded tokens
+ * @returns the logits of the next ones, `[n, V]`; the caller disposes them
+ */
+export function decodeBlocks(x: tf.Tensor2D, decoder: Decoder): tf.Tensor2D {
+  const inPlace = decoderInPlace(x, decoder);
+  return inPlace ? fusedDecodeBlocks(x, inPlace) : composedDecodeBlocks(x, decoder);
+}
+
+/** The decoder's tensors as the fused kernel reads them; undefined where something is not as it needs it. */
+function decoderInPlace(
+  x: tf.Tensor2D,
+  { blocks, finalNorm, head, epsilon }: Decoder,
+): DecoderInPlace | undefined {
+  const norms = blocks.flatMap(({ attentionNorm, mlpNorm }) => [attentionNorm, mlpNorm]);
+  if (blocks.length === 0 || !isFused(DECODE_BLOCKS, [x, finalNorm, ...norms])) return undefined;
+  const parts = [];
+  for (const { attentionNorm, mlpNorm, attention, output, gated, down, cache } of blocks) {
+    const stored = cache.stored?.();
+    const panels = [attention, output, gated, down].flatMap((packed) => packed.panels);
+    if (!stored || panels.length < PANELS_PER_BLOCK) return undefined;
+    parts.push({ norms: [attentionNorm, mlpNorm], panels, stored });
+  }
+  const [gate] = (blocks[0] as DecoderBlock).gated.columns;
+  const [vocabulary] = head.columns;
+  const [headPanels] = head.panels;
+  if (!headPanels) return undefined;
+  return {
+    ...{ blocks: parts, finalNorm, head: headPanels, epsilon },
+    ...{ hidden: gate as number, vocabulary: vocabulary as number },
+  };
+}
+
+/** Query, key, value, output, gate, up, down. */
+const PANELS_PER_BLOCK = 7;
