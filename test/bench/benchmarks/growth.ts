@@ -1,4 +1,5 @@
 import type { Host } from '../hosts/host.js';
+import type { Implementation } from '../implementations.js';
 import { measure, type PlacedVariant } from '../measure.js';
 import type { Growth, Result } from '../results.js';
 import { SIZES, type Size, type SizeName } from '../sizes.js';
@@ -53,8 +54,7 @@ export async function benchGrowth(bench: Bench, name: SizeName): Promise<Result>
   const growth: Growth[] = [];
   for (const task of ['train', 'decode'] as const) {
     for (const axis of AXES) growth.push(await alongAxis(bench, host, SIZES[name], axis, task));
-    const workers = await alongWorkers(bench, host, SIZES[name], task);
-    if (workers.points.length > 1) growth.push(workers);
+    growth.push(...(await alongWorkers(bench, implementation, SIZES[name], task)));
   }
   return { benchmark: 'growth', size: name, comparisons: [], growth, skipped: host.hello.skipped };
 }
@@ -77,22 +77,55 @@ async function alongAxis(bench: Bench, host: Host, base: Size, axis: Axis, task:
   return { axis: axis.name, task, points };
 }
 
-async function alongWorkers(bench: Bench, host: Host, base: Size, task: Task): Promise<Growth> {
+/**
+ * The same work with more workers, and beside it what the machine allows: as much work again in a second process, which
+ * shares nothing with the first but the cores.
+ */
+async function alongWorkers(
+  bench: Bench,
+  implementation: Implementation,
+  base: Size,
+  task: Task,
+): Promise<Growth[]> {
+  const host = await bench.host(implementation);
   const usual = usualVariant(host);
-  const variants = await prepared(
-    bench,
-    host,
-    base,
-    task,
-    (name) => name === usual || name.startsWith(`${usual}, `),
-  );
-  const timings = await measure(variants, bench.rounds);
-  await close(variants);
-  const points = timings.map(({ name, rounds }) => ({
-    value: Number(/, (\d+) workers/.exec(name)?.[1] ?? 1),
-    rounds,
-  }));
-  return { axis: 'workers', task, points };
+  const isUsual = (name: string): boolean => name === usual;
+  const inWorkers = await prepared(bench, host, base, task, (name) => name.startsWith(`${usual}, `));
+  if (inWorkers.length === 0) return [];
+  const second = await implementation.start();
+  try {
+    const [alone] = (await prepared(bench, host, base, task, isUsual)) as [PlacedVariant];
+    const [other] = (await prepared(bench, second, base, task, isUsual)) as [PlacedVariant];
+    const measured = [alone, ...inWorkers, sideBySide(alone, other)];
+    const rounds = (await measure(measured, bench.rounds)).map((timing) => timing.rounds);
+    await close([alone, ...inWorkers, other]);
+    const one = { value: 1, rounds: rounds[0] as number[] };
+    const more = inWorkers.map(({ name }, i) => ({
+      value: Number(/, (\d+) workers/.exec(name)?.[1]),
+      rounds: rounds[i + 1] as number[],
+    }));
+    return [
+      { axis: 'workers', task, points: [one, ...more] },
+      { axis: 'processes', task, points: [one, { value: 2, rounds: rounds.at(-1) as number[] }] },
+    ];
+  } finally {
+    second.stop();
+  }
+}
+
+/** Two variants of different programs run at once: the time until both are done. */
+function sideBySide(one: PlacedVariant, other: PlacedVariant): PlacedVariant {
+  const host: Host = {
+    ...one.host,
+    async call(request) {
+      const answers = await Promise.all(
+        [one, other].map(({ host, session }) => host.call({ ...request, session } as typeof request)),
+      );
+      const [first, second] = answers as { ms: number }[];
+      return ((first?.ms ?? 0) > (second?.ms ?? 0) ? first : second) as (typeof answers)[0];
+    },
+  };
+  return { ...one, host };
 }
 
 /** Variants of a size, each run once. */

@@ -65,6 +65,14 @@ const file: ResultFile = {
             { value: 2, rounds: [60] },
           ],
         },
+        {
+          axis: 'processes',
+          task: 'train',
+          points: [
+            { value: 1, rounds: [100] },
+            { value: 2, rounds: [110] },
+          ],
+        },
       ],
       skipped: [],
     },
@@ -92,6 +100,7 @@ describe('the page of some results', () => {
   it('compares growth with proportion', () => {
     expect(page).toContain('| layers | train | 2: 60.0, 4: 100, 8: 220 | 2: 1.20, 4: 1.00, 8: 1.10 |');
     expect(page).toContain('| workers | train | 1: 100, 2: 60.0 | 1: 1.00, 2: 1.20 |');
+    expect(page).toContain('| processes | train | 1: 100, 2: 110 | 1: 1.00, 2: 1.10 |');
   });
 
   it('leaves out benchmarks without results', () => {

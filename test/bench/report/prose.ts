@@ -29,5 +29,7 @@ all of the attention matrix included.`,
   kernels: `At the shapes of the update above. Default gradients multiply by transposed matrices, which the wasm backend of
 TensorFlow.js computes in a scalar loop.`,
   growth: `One dimension of size S at a time, in bicot's usual kernels (the best ones without FMA). The last column divides
-cost by what it would be in proportion to the dimension, or for workers by one worker's cost shared out: 1 is linear.`,
+cost by what it would be in proportion to the dimension, or for workers by one worker's cost shared out: 1 is linear.
+Workers share the work of one process; two processes do it twice, side by side and with nothing in common but the
+cores: more than 1 there is what the machine, and not bicot, takes from two workers.`,
 };

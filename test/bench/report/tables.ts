@@ -86,14 +86,15 @@ function growthTable(growth: readonly Growth[]): string {
   return markdownTable([head, ...lines]);
 }
 
-/** Cost over what it would be if it grew with the value; for workers, if it shrank with them. */
+/** Cost over what it would be if it grew with the value; for workers, if it shrank; for processes, if it stayed. */
 function proportions(axis: string, points: Growth['points']): string {
-  const base = points[axis === 'workers' ? 0 : 1] ?? points[0];
+  const base = points[axis === 'workers' || axis === 'processes' ? 0 : 1] ?? points[0];
   if (!base) return '';
   return points
     .map(({ value, rounds }) => {
-      const factor = axis === 'workers' ? base.value / value : value / base.value;
-      return `${value}: ${number(median(rounds) / median(base.rounds) / factor)}`;
+      const times = value / base.value;
+      const expected = axis === 'processes' ? 1 : axis === 'workers' ? 1 / times : times;
+      return `${value}: ${number(median(rounds) / median(base.rounds) / expected)}`;
     })
     .join(', ');
 }
