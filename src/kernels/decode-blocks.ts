@@ -47,14 +47,17 @@ function decoderInPlace(
 ): DecoderInPlace | undefined {
   const norms = blocks.flatMap(({ attentionNorm, mlpNorm }) => [attentionNorm, mlpNorm]);
   if (blocks.length === 0 || !isFused(DECODE_BLOCKS, [x, finalNorm, ...norms])) return undefined;
+  const [gate] = (blocks[0] as DecoderBlock).gated.columns;
   const parts = [];
   for (const { attentionNorm, mlpNorm, attention, output, gated, down, cache } of blocks) {
     const stored = cache.stored?.();
     const panels = [attention, output, gated, down].flatMap((packed) => packed.panels);
     if (!stored || panels.length < PANELS_PER_BLOCK) return undefined;
+    // The kernel has one room for each of these, whatever the block.
+    if (attention.columns.some((columns) => columns !== x.shape[1])) return undefined;
+    if (gated.columns.some((columns) => columns !== gate)) return undefined;
     parts.push({ norms: [attentionNorm, mlpNorm], panels, stored });
   }
-  const [gate] = (blocks[0] as DecoderBlock).gated.columns;
   const [vocabulary] = head.columns;
   const [headPanels] = head.panels;
   if (!headPanels) return undefined;

@@ -93,9 +93,10 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
     },
     gradients: async (terms, { signal } = {}) => {
       assertOwn('gradients: the level', isOwn(terms.level.policy));
+      const posted = postedTerms(terms);
       // Memory of a task that fails or is aborted is given up: its worker may still write there.
       const own = memory.take();
-      const task = { kind: 'gradients', terms: postedTerms(terms), memory: own } as const;
+      const task = { kind: 'gradients', terms: posted, memory: own } as const;
       return memory.passIn(own, await runTask(crew, 'policy', task, { signal }));
     },
     dispose: () => queue.dispose(),

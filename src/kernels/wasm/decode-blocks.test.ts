@@ -18,7 +18,10 @@ import { packLinear } from '../packed-linear.js';
 interface Play {
   readonly heads: number;
   readonly size: number;
+  /** Of the first block. */
   readonly hidden: number;
+  /** By how much each block's is wider than that of the one before. */
+  readonly widening?: number;
   readonly vocabulary: number;
   readonly blocks: number;
   readonly lengths: readonly number[];
@@ -56,7 +59,8 @@ async function played(play: Play, decode: Decode): Promise<Float32Array[]> {
   const decoder: Decoder = {
     blocks: Array.from({ length: blocks }, (_, b) => {
       const square = (name: string) => keep(matrix(`${name}${b}`, width, width));
-      const wide = (name: string) => keep(matrix(`${name}${b}`, width, hidden));
+      const own = hidden + b * (play.widening ?? 0);
+      const wide = (name: string) => keep(matrix(`${name}${b}`, width, own));
       const cache = caches.blocks[b] as (typeof caches.blocks)[0];
       tf.tidy(() => {
         const rows = lengths.length * longest;
@@ -67,7 +71,7 @@ async function played(play: Play, decode: Decode): Promise<Float32Array[]> {
         attention: packLinear([square('q'), square('k'), square('v')]),
         output: packLinear([square('o')]),
         gated: packLinear([wide('g'), wide('u')]),
-        down: packLinear([keep(matrix(`d${b}`, hidden, width))]),
+        down: packLinear([keep(matrix(`d${b}`, own, width))]),
         cache,
       };
     }),
@@ -140,6 +144,11 @@ describeFused('decodeBlocks', () => {
     const once = await played(PLAY, decodeBlocks);
     await played({ ...PLAY, hidden: 64, blocks: 3, seed: 2 }, decodeBlocks);
     expect(await played(PLAY, decodeBlocks)).toEqual(once);
+  });
+
+  it('leaves a decoder whose blocks differ to the kernels of its parts', async () => {
+    const uneven = { ...PLAY, widening: 5 };
+    expect(await played(uneven, decodeBlocks)).toEqual(await played(uneven, composedDecodeBlocks));
   });
 
   it('leaves no tensors behind', async () => {
