@@ -25,7 +25,9 @@ export type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from './ker
 export { causalAttention } from './kernels/causal-attention.js';
 export { currentKernels, type KernelChoice, type KernelOptions, setKernels } from './kernels/choice.js';
 export { withGradient } from './kernels/custom-gradient.js';
+export { type Decoder, type DecoderBlock, decodeBlocks } from './kernels/decode-blocks.js';
 export { embed } from './kernels/embedding.js';
+export type { CacheSizes, CacheTensors, StoredCache } from './kernels/fused/key-value-cache.js';
 export { keyValueCaches } from './kernels/key-value-cache.js';
 export { linear, projections } from './kernels/linear.js';
 export { type PackedLinear, packLinear } from './kernels/packed-linear.js';

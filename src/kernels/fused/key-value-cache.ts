@@ -32,13 +32,11 @@ export interface CacheTensors extends Readonly<Record<string, tf.Tensor>> {
   readonly values: tf.Tensor;
 }
 
-type CacheInput = 'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions';
-
 /** A cache as kernels read it in a step. */
 export interface StoredCache {
   readonly cache: CacheTensors;
   /** What `DECODE_ATTENTION` needs besides: of the rows of the step, the same for all blocks. */
-  readonly rows: Readonly<Record<CacheInput, tf.Tensor>>;
+  readonly rows: Readonly<Record<'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions', tf.Tensor>>;
   readonly sizes: CacheSizes;
 }
 
