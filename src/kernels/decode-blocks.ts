@@ -2,7 +2,12 @@ import type * as tf from '@tensorflow/tfjs';
 import type { KeyValueCache } from './cache-plan.js';
 import { isFused } from './choice.js';
 import { composedDecodeBlocks } from './composed/decode-blocks.js';
-import { DECODE_BLOCKS, type DecoderInPlace, fusedDecodeBlocks } from './fused/decode-blocks.js';
+import {
+  DECODE_BLOCKS,
+  type DecoderInPlace,
+  fusedDecodeBlocks,
+  PANELS_PER_BLOCK,
+} from './fused/decode-blocks.js';
 import type { PackedLinear } from './packed-linear.js';
 
 /** One block of a decoder as decoding uses it. */
@@ -66,6 +71,3 @@ function decoderInPlace(
     ...{ hidden: gate as number, vocabulary: vocabulary as number },
   };
 }
-
-/** Query, key, value, output, gate, up, down. */
-const PANELS_PER_BLOCK = 7;

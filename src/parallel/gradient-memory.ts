@@ -1,4 +1,5 @@
 import type { HostPass, PostedPass, WeightEntry } from './protocol.js';
+import { layoutMemory } from './shared-weights.js';
 
 /** A pass whose gradients lie in memory that its pool uses again. */
 export interface PooledPass extends HostPass {
@@ -19,10 +20,9 @@ export interface GradientMemory {
 
 /** @param layout of the variables */
 export function gradientMemory(layout: readonly WeightEntry[]): GradientMemory {
-  const size = layout.reduce((sum, entry) => sum + entry.size, 0);
   const free: SharedArrayBuffer[] = [];
   return {
-    take: () => free.pop() ?? new SharedArrayBuffer(size * Float32Array.BYTES_PER_ELEMENT),
+    take: () => free.pop() ?? layoutMemory(layout),
     passIn(memory, { loss, logProbs, names }) {
       const values = new Float32Array(memory);
       const present = new Set(names);

@@ -36,6 +36,12 @@ export function weightLayout(variables: NamedTensors): WeightEntry[] {
   });
 }
 
+/** New shared memory for all variables of a layout. */
+export function layoutMemory(layout: readonly WeightEntry[]): SharedArrayBuffer {
+  const size = layout.reduce((sum, entry) => sum + entry.size, 0);
+  return new SharedArrayBuffer(size * Float32Array.BYTES_PER_ELEMENT);
+}
+
 /**
  * Memory for the weights of a policy and of its reference.
  * @throws BicotError `unsupported` where memory can't be shared
@@ -48,7 +54,6 @@ export function sharedWeights(variables: NamedTensors): SharedWeights {
     );
   }
   const layout = weightLayout(variables);
-  const size = layout.reduce((sum, entry) => sum + entry.size, 0);
   const published: { [Set in WeightSet]?: { weights: TaskWeights; data: readonly object[] } } = {};
   const dataOf = (tensors: NamedTensors) => layout.map(({ name }) => (tensors[name] as tf.Tensor).dataId);
   return {
@@ -60,7 +65,7 @@ export function sharedWeights(variables: NamedTensors): SharedWeights {
     },
     async publish(set, tensors) {
       const { buffer, version } = published[set]?.weights ?? {
-        buffer: new SharedArrayBuffer(size * Float32Array.BYTES_PER_ELEMENT),
+        buffer: layoutMemory(layout),
         version: 0,
       };
       // Before the values are read: a change meanwhile is then noticed.

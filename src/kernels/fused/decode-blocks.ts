@@ -12,8 +12,11 @@ export const DECODE_BLOCKS = 'BicotDecodeBlocks';
 /** What all blocks' caches share, in the order of the inputs. */
 export const SHARED_CACHE_INPUTS = ['cos', 'sin', 'lengths', 'sources', 'slots', 'positions'] as const;
 
+/** Query, key, value, output, gate, up, down. */
+export const PANELS_PER_BLOCK = 7;
+
 /** Tensors of a block: norms, panels, cache. */
-export const BLOCK_INPUTS = 2 + 7 + 4;
+export const BLOCK_INPUTS = 2 + PANELS_PER_BLOCK + 4;
 
 /** A decoder's tensors. */
 export interface DecoderInPlace {
