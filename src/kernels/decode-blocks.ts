@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { BicotError } from '../errors.js';
 import type { KeyValueCache } from './cache-plan.js';
 import { isFused } from './choice.js';
 import { composedDecodeBlocks } from './composed/decode-blocks.js';
@@ -39,8 +40,12 @@ export interface Decoder {
  * what came before; without gradients. `KeyValueCaches.step` has said which sequences the rows are.
  * @param x `[n, d]`: the embedded tokens
  * @returns the logits of the next ones, `[n, V]`; the caller disposes them
+ * @throws BicotError `value` without blocks
  */
 export function decodeBlocks(x: tf.Tensor2D, decoder: Decoder): tf.Tensor2D {
+  if (decoder.blocks.length === 0) {
+    throw new BicotError('value', 'decodeBlocks: the decoder has no blocks. Give at least one.');
+  }
   const inPlace = decoderInPlace(x, decoder);
   return inPlace ? fusedDecodeBlocks(x, inPlace) : composedDecodeBlocks(x, decoder);
 }
@@ -51,7 +56,7 @@ function decoderInPlace(
   { blocks, finalNorm, head, epsilon }: Decoder,
 ): DecoderInPlace | undefined {
   const norms = blocks.flatMap(({ attentionNorm, mlpNorm }) => [attentionNorm, mlpNorm]);
-  if (blocks.length === 0 || !isFused(DECODE_BLOCKS, [x, finalNorm, ...norms])) return undefined;
+  if (!isFused(DECODE_BLOCKS, [x, finalNorm, ...norms])) return undefined;
   const [gate] = (blocks[0] as DecoderBlock).gated.columns;
   const parts = [];
   for (const { attentionNorm, mlpNorm, attention, output, gated, down, cache } of blocks) {

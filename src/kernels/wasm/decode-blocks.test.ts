@@ -151,6 +151,10 @@ describeFused('decodeBlocks', () => {
     expect(await played(uneven, decodeBlocks)).toEqual(await played(uneven, composedDecodeBlocks));
   });
 
+  it('wants blocks', async () => {
+    await expect(played({ ...PLAY, blocks: 0 }, decodeBlocks)).rejects.toThrow(/has no blocks/);
+  });
+
   it('leaves no tensors behind', async () => {
     await expectNoLeak(async () => void (await played(PLAY, decodeBlocks)));
     await withComposed(() => expectNoLeak(async () => void (await played(PLAY, decodeBlocks))));
