@@ -114,6 +114,13 @@ const plays = fc
   })
   .map((play): Play => ({ ...play, sources: play.sources.map((source) => source % play.lengths.length) }));
 
+/**
+ * Width from which results can be compared with another order of summation. Of a row of few
+ * numbers the sum of a residual stream may come close to zero, and RMSNorm then magnifies the last
+ * bit: at width 2, 2e-7 more in the input was seen to move a logit by 2e-5.
+ */
+const WELL_CONDITIONED = 8;
+
 const PLAY: Play = {
   ...{ heads: 2, size: 6, hidden: 19, vocabulary: 11, blocks: 2 },
   ...{ lengths: [4, 9], sources: [1, 0, 1], steps: 5, seed: 1 },
@@ -125,6 +132,7 @@ describeFused('decodeBlocks', () => {
       fc.asyncProperty(plays, async (play) => {
         const whole = await played(play, decodeBlocks);
         expect(await played(play, composedDecodeBlocks)).toEqual(whole);
+        if (play.heads * play.size < WELL_CONDITIONED) return;
         const composed = await withComposed(() => played(play, decodeBlocks));
         whole.forEach((logits, t) => void expect(logits).toBeAllclose(composed[t] as Float32Array, 1e-5));
       }),
