@@ -14,6 +14,7 @@ export type BicotErrorCode =
   | 'reward'
   | 'backend'
   | 'safetensors'
+  | 'checkpoint'
   | 'unsupported'
   | 'aborted'
   | 'worker'

@@ -1,0 +1,72 @@
+import * as tf from '@tensorflow/tfjs';
+import { linear, projections } from '../../kernels/linear.js';
+
+/** A low-rank correction of a matrix (LoRA, Hu et al. 2021): `scale · A · B`. */
+export interface Adapter {
+  /** A, `[in, r]`. */
+  readonly down: tf.Variable<tf.Rank.R2>;
+  /** B, `[r, out]`; zeros at the start, so that it changes nothing. */
+  readonly up: tf.Variable<tf.Rank.R2>;
+  /** alpha / r. */
+  readonly scale: number;
+  /** Shared by all adapters of a model: off while the frozen reference is scored. */
+  readonly power: AdapterSwitch;
+}
+
+/** Whether adapters count. */
+export interface AdapterSwitch {
+  on: boolean;
+}
+
+/** A matrix with an adapter beside it. */
+export interface AdaptedMatrix {
+  /** `[in, out]`, frozen. */
+  readonly weight: tf.Tensor2D;
+  readonly adapter: Adapter;
+}
+
+/** What a block multiplies by: a matrix `[in, out]`, frozen or a variable, or one with an adapter beside it. */
+export type Matrix = tf.Tensor2D | AdaptedMatrix;
+
+/** The matrix itself, without its adapter. */
+export function weightOf(matrix: Matrix): tf.Tensor2D {
+  return 'weight' in matrix ? matrix.weight : matrix;
+}
+
+/** Its adapter, if it has one that is on. */
+export function activeAdapter(matrix: Matrix): Adapter | undefined {
+  return 'weight' in matrix && matrix.adapter.power.on ? matrix.adapter : undefined;
+}
+
+/**
+ * `x · W` for several matrices, with what their adapters add.
+ * @param x `[N, in]`
+ * @returns `[N, outᵢ]` each; the caller disposes them
+ */
+export function multiply(x: tf.Tensor2D, matrices: readonly Matrix[]): tf.Tensor2D[] {
+  const products =
+    matrices.length === 1
+      ? [linear(x, weightOf(matrices[0] as Matrix))]
+      : projections(x, matrices.map(weightOf));
+  return products.map((product, i) => {
+    const adapter = activeAdapter(matrices[i] as Matrix);
+    return adapter ? tf.add(product, correction(x, adapter)) : product;
+  });
+}
+
+/** `scale · (x · A) · B`, `[N, out]`. */
+export function correction(x: tf.Tensor2D, { down, up, scale }: Adapter): tf.Tensor2D {
+  return tf.mul(linear(linear(x, down), up), scale);
+}
+
+/** `W + scale · A · B`, `[in, out]`; the caller disposes it. */
+export function mergedWeight({ weight, adapter: { down, up, scale } }: AdaptedMatrix): tf.Tensor2D {
+  return tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(down, up), scale)));
+}
+
+/** The variables among a matrix's tensors, which gradients go to. */
+export function trainedParts(matrix: Matrix): tf.Variable[] {
+  const adapter = activeAdapter(matrix);
+  const weight = weightOf(matrix);
+  return [...(weight instanceof tf.Variable ? [weight] : []), ...(adapter ? [adapter.down, adapter.up] : [])];
+}
