@@ -24,8 +24,9 @@ export function withGradient<Output extends tf.Tensor>(
     return {
       value,
       gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => {
-        const gradients = backward(dy as Output, kept);
-        return gradients.length === 1 ? (gradients[0] as tf.Tensor) : [...gradients];
+        // Without a tidy of its own, what it makes on the way would live until the whole backward pass is over.
+        const gradients = tf.tidy(() => [...backward(dy as Output, kept)]);
+        return gradients.length === 1 ? (gradients[0] as tf.Tensor) : gradients;
       },
     };
   });

@@ -1,0 +1,35 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * The most bytes of tensors that an action has at once beyond those that were there before. Clones share their numbers
+ * and count once, which `tf.memory().numBytes` does not do.
+ */
+export function peakBytes(action: () => void): number {
+  const engine = tf.engine() as unknown as Tracking;
+  const { trackTensor, removeDataId } = engine;
+  const { tensorInfo } = engine.state;
+  let [present, peak] = [0, 0];
+  engine.trackTensor = function (tensor, backend) {
+    const isNew = !tensorInfo.has(tensor.dataId);
+    trackTensor.call(this, tensor, backend);
+    if (isNew) present += tensorInfo.get(tensor.dataId)?.bytes ?? 0;
+    peak = Math.max(peak, present);
+  };
+  engine.removeDataId = function (dataId, backend) {
+    present -= tensorInfo.get(dataId)?.bytes ?? 0;
+    removeDataId.call(this, dataId, backend);
+  };
+  try {
+    action();
+  } finally {
+    Object.assign(engine, { trackTensor, removeDataId });
+  }
+  return peak;
+}
+
+/** What TensorFlow.js does when a tensor comes and its data goes. */
+interface Tracking {
+  trackTensor(tensor: tf.TensorInfo, backend?: tf.KernelBackend): void;
+  removeDataId(dataId: object, backend: tf.KernelBackend): void;
+  readonly state: { readonly tensorInfo: WeakMap<object, { readonly bytes: number }> };
+}
