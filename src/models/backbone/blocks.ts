@@ -3,6 +3,7 @@ import { causalAttention } from '../../kernels/causal-attention.js';
 import { addRmsNorm, rmsNorm } from '../../kernels/rms-norm.js';
 import type { RotaryTables } from '../../kernels/rotary.js';
 import { swiglu } from '../../kernels/swiglu.js';
+import { checkpoint } from '../../tensor/checkpoint.js';
 import { type Matrix, multiply, trainedParts } from './matrix.js';
 
 /** One pre-norm block of the LLaMA kind: attention with rotary positions, then SwiGLU; no biases. */
@@ -40,6 +41,8 @@ export interface BlockKeyValues {
 export interface RunBlocksOptions {
   /** Is shown the keys and values of each block, for a cache; they are its caller's only during the call. */
   readonly onBlock?: (block: number, made: BlockKeyValues) => void;
+  /** Keep only the stream between blocks for the backward pass, which then computes each block again. Default false. */
+  readonly checkpointing?: boolean;
 }
 
 /**
@@ -49,11 +52,13 @@ export interface RunBlocksOptions {
  * @returns the stream `[B·T, d]`, before the final norm; the caller disposes it
  */
 export function runBlocks(
-  { heads, rmsEpsilon, blocks }: Backbone,
+  backbone: Backbone,
   x: tf.Tensor2D,
   rotary: RotaryTables,
-  { onBlock }: RunBlocksOptions = {},
+  { onBlock, checkpointing = false }: RunBlocksOptions = {},
 ): tf.Tensor2D {
+  if (checkpointing && !onBlock) return runCheckpointed(backbone, x, rotary);
+  const { heads, rmsEpsilon, blocks } = backbone;
   return tf.tidy(() => {
     let stream = x;
     let normed = rmsNorm(x, (blocks[0] as Block).attentionNorm, rmsEpsilon);
@@ -74,6 +79,33 @@ export function runBlocks(
     });
     return stream;
   });
+}
+
+/** The same, block by block. */
+function runCheckpointed(backbone: Backbone, x: tf.Tensor2D, rotary: RotaryTables): tf.Tensor2D {
+  const { cos, sin, half, halfTransposed } = rotary;
+  return tf.tidy(() =>
+    backbone.blocks.reduce(
+      (stream, block) =>
+        checkpoint(
+          (...args) => {
+            const [own, cos, sin, half, halfTransposed] = args as [
+              tf.Tensor2D,
+              tf.Tensor3D,
+              tf.Tensor3D,
+              tf.Tensor2D,
+              tf.Tensor2D,
+            ];
+            const tables = { cos, sin, half, halfTransposed, dispose() {} };
+            return runBlocks({ ...backbone, blocks: [block] }, own, tables);
+          },
+          [stream],
+          trainedBlockParts(block),
+          [cos, sin, half, halfTransposed],
+        ),
+      x,
+    ),
+  );
 }
 
 function only(x: tf.Tensor2D, matrix: Matrix): tf.Tensor2D {
