@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../custom-gradient.js';
+import { flatPositions, logNormalizers } from './row-statistics.js';
 
 /** `tokenLogProbs` around softmax, the one fused operation that every backend has. */
 export function composedTokenLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
@@ -7,12 +8,10 @@ export function composedTokenLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D)
   return withGradient<tf.Tensor1D>(
     [logits],
     () => {
-      // Flat position of each row's target: gathering from a vector is cheaper than a one-hot product.
-      const positions = tf.add(tf.range(0, rows * vocabulary, vocabulary, 'int32'), targets); // [N]
-      // logsumexp(z) = max z − log max softmax(z): softmax is the one fused kernel that every backend has.
-      const logNormalizer = tf.sub(tf.max(logits, -1), tf.log(tf.max(tf.softmax(logits), -1))); // [N]
+      // Gathering from a vector is cheaper than a one-hot product.
+      const positions = flatPositions(targets, logits.shape); // [N]
       const picked = tf.gather(tf.reshape(logits, [-1]), positions); // [N]
-      return { value: tf.sub(picked, logNormalizer), saved: [logits, positions] };
+      return { value: tf.sub(picked, logNormalizers(logits)), saved: [logits, positions] };
     },
     (dy, saved) => {
       const [logits, positions] = saved as [tf.Tensor2D, tf.Tensor1D];

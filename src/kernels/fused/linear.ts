@@ -8,14 +8,20 @@ export const PROJECTIONS = 'BicotProjections';
 /** `Σ dyᵢ · wᵢᵀ`: inputs dy0, w0, dy1, w1, …; attribute count. */
 export const PROJECTIONS_GRAD_X = 'BicotProjectionsGradX';
 
-function product(x: tf.Tensor, w: tf.Tensor, transposeX: boolean, transposeW: boolean): tf.Tensor2D {
+/** `op(x) · op(w)` */
+export function fusedProduct(
+  x: tf.Tensor,
+  w: tf.Tensor,
+  transposeX: boolean,
+  transposeW: boolean,
+): tf.Tensor2D {
   const attributes = { transposeX: transposeX ? 1 : 0, transposeW: transposeW ? 1 : 0 };
   return runKernel<tf.Tensor2D>(LINEAR, { x, w }, attributes);
 }
 
 /** `x · w` */
 export function fusedLinear(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
-  return product(x, w, false, false);
+  return fusedProduct(x, w, false, false);
 }
 
 /** Several products of one input. */
@@ -30,8 +36,8 @@ export const LINEAR_GRADIENTS: readonly tf.GradConfig[] = [
     gradFunc: (dy, saved) => {
       const [x, w] = saved as [tf.Tensor, tf.Tensor];
       return {
-        x: () => product(dy as tf.Tensor, w, false, true),
-        w: () => product(x, dy as tf.Tensor, true, false),
+        x: () => fusedProduct(dy as tf.Tensor, w, false, true),
+        w: () => fusedProduct(x, dy as tf.Tensor, true, false),
       };
     },
   },
@@ -50,7 +56,7 @@ export const LINEAR_GRADIENTS: readonly tf.GradConfig[] = [
       // Of a list of inputs, TensorFlow.js wants a list of gradients.
       return [
         () => runKernel<tf.Tensor2D>(PROJECTIONS_GRAD_X, inputs, { count: weights.length }),
-        ...weights.map((_, i) => () => product(x, gradients[i] as tf.Tensor, true, false)),
+        ...weights.map((_, i) => () => fusedProduct(x, gradients[i] as tf.Tensor, true, false)),
       ] as unknown as Record<string, () => tf.Tensor>;
     },
   },
