@@ -10,6 +10,8 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     models: 'src/models/index.ts',
+    'models/janus': 'src/models/janus/index.ts',
+    'models/llamagen': 'src/models/llamagen/index.ts',
     node: 'src/node/index.ts',
     worker: 'src/worker/index.ts',
     'node-worker': 'src/node/worker-entry.ts',

@@ -8,6 +8,8 @@ export default defineConfig({
     alias: [
       { find: /^bicot$/, replacement: at('src/index.ts') },
       { find: /^bicot\/models$/, replacement: at('src/models/index.ts') },
+      { find: /^bicot\/models\/janus$/, replacement: at('src/models/janus/index.ts') },
+      { find: /^bicot\/models\/llamagen$/, replacement: at('src/models/llamagen/index.ts') },
       { find: /^bicot\/node$/, replacement: at('src/node/index.ts') },
       { find: /^bicot\/node-worker$/, replacement: at('src/node/worker-entry.ts') },
       { find: /^bicot\/worker$/, replacement: at('src/worker/index.ts') },

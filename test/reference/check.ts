@@ -4,14 +4,17 @@
  *     npm run check:reference -- FILE.json [--backend wasm]
  *
  * FILE has the format of `test/fixtures/grpo-losses.json`: `inputs`; `trl` cases with `loss_type`, `options`, `loss`
- * and `grad`; `advantages`; `verl_kl`. Prints each case with the largest errors of loss and gradient, over the largest
- * magnitude (for a loss whose terms cancel, 2 % of their sizes), and what was skipped and why. Exits with 1 if an error is above 1e-5, 2 if the file can't be used.
+ * and `grad`; `advantages`; `verl_kl`. Or that of `test/fixtures/peft/default/outputs.json`: what modules give with the
+ * adapters in the file's folder. Prints each case with the largest errors of loss and gradient, or of adapters on and off,
+ * over the largest magnitude (for a loss whose terms cancel, 2 % of their sizes), and what was skipped and why. Exits with
+ * 1 if an error is above 1e-5, 2 if the file can't be used.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { type BackendName, selectBackend } from 'bicot/node';
-import { checkReferenceFile } from './cases.js';
+import { checkReferenceFile, type ReferenceFile } from './cases.js';
+import { checkPeftFile, isPeftFile, type PeftFile } from './peft-cases.js';
 import { readReferenceFile } from './read.js';
 
 const TOLERANCE = 1e-5;
@@ -19,6 +22,28 @@ const TOLERANCE = 1e-5;
 function fail(message: string): never {
   console.error(message);
   process.exit(2);
+}
+
+/** Cases with their errors, in the columns of the headings; or why one was skipped. */
+interface Results {
+  readonly headings: readonly string[];
+  readonly rows: readonly (
+    | { readonly name: string; readonly errors: readonly (number | undefined)[] }
+    | { readonly name: string; readonly skipped: string }
+  )[];
+}
+
+async function lossRows(file: ReferenceFile): Promise<Results> {
+  const results = await checkReferenceFile(file);
+  const rows = results.map((result) =>
+    'skipped' in result ? result : { name: result.name, errors: [result.loss, result.gradient] },
+  );
+  return { headings: ['loss', 'gradient'], rows };
+}
+
+async function peftRows(path: string, file: PeftFile): Promise<Results> {
+  const results = await checkPeftFile(path, file);
+  return { headings: ['on', 'off'], rows: results.map(({ name, on, off }) => ({ name, errors: [on, off] })) };
 }
 
 const USAGE = 'Usage: npm run check:reference -- FILE.json [--backend wasm]';
@@ -39,9 +64,12 @@ const [path, ...more] = positionals;
 if (path === undefined || more.length > 0) fail(USAGE);
 
 const text = await part(`${path} can't be read`, () => readFileSync(path, 'utf8'));
-const file = await part(`${path} is not in the format of test/fixtures/grpo-losses.json`, () =>
-  readReferenceFile(JSON.parse(text)),
-);
+const check = await part(`${path} is not in the format of test/fixtures/grpo-losses.json`, () => {
+  const json: unknown = JSON.parse(text);
+  if (isPeftFile(json)) return () => peftRows(path, json);
+  const file = readReferenceFile(json);
+  return () => lossRows(file);
+});
 // test/packages/webgpu starts its backend itself.
 const { description } = await part(`backend ${values.backend}`, () =>
   tf.getBackend() === values.backend
@@ -49,27 +77,27 @@ const { description } = await part(`backend ${values.backend}`, () =>
     : selectBackend(values.backend as BackendName),
 );
 console.log(`${path} on ${description}; errors over the largest magnitude, at most ${TOLERANCE}\n`);
-const results = await part(`${path} can't be checked`, () => checkReferenceFile(file));
+const { headings, rows } = await part(`${path} can't be checked`, check);
 
-const width = Math.max(4, ...results.map(({ name }) => name.length));
+const width = Math.max(4, ...rows.map(({ name }) => name.length));
 const number = (error: number | undefined): string => (error === undefined ? '-' : error.toExponential(1));
-console.log(`${''.padEnd(7)}${'case'.padEnd(width)}  ${'loss'.padStart(8)}  ${'gradient'.padStart(8)}`);
+const columns = (texts: readonly string[]): string => texts.map((text) => text.padStart(8)).join('  ');
+console.log(`${''.padEnd(7)}${'case'.padEnd(width)}  ${columns(headings)}`);
 let wrong = 0;
 let skipped = 0;
-for (const result of results) {
-  if ('skipped' in result) {
+for (const row of rows) {
+  if ('skipped' in row) {
     skipped++;
-    console.log(`skip   ${result.name.padEnd(width)}  ${result.skipped}`);
+    console.log(`skip   ${row.name.padEnd(width)}  ${row.skipped}`);
     continue;
   }
-  const { name, loss, gradient } = result;
+  const { name, errors } = row;
   // Not `>`: NaN must fail.
-  const fine = loss <= TOLERANCE && (gradient === undefined || gradient <= TOLERANCE);
+  const fine = errors.every((error) => error === undefined || error <= TOLERANCE);
   if (!fine) wrong++;
-  const errors = `${number(loss).padStart(8)}  ${number(gradient).padStart(8)}`;
-  console.log(`${(fine ? 'ok' : 'WRONG').padEnd(7)}${name.padEnd(width)}  ${errors}`);
+  console.log(`${(fine ? 'ok' : 'WRONG').padEnd(7)}${name.padEnd(width)}  ${columns(errors.map(number))}`);
 }
-const checked = results.length - skipped;
+const checked = rows.length - skipped;
 console.log(`\n${checked - wrong} of ${checked} cases agree, ${skipped} skipped`);
 if (checked === 0) fail('Nothing was checked.');
 process.exit(wrong > 0 ? 1 : 0);

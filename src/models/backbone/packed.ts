@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs';
+import { isFused } from '../../kernels/choice.js';
+import { PACKED_LINEAR } from '../../kernels/fused/packed-linear.js';
+import { type PackedLinear, packLinear } from '../../kernels/packed-linear.js';
+import { type Adapter, activeAdapter, correction, type Matrix, mergedWeight, weightOf } from './matrix.js';
+
+/**
+ * `packLinear` of matrices that may have adapters. Where there is a fused kernel, what is packed is the matrix with its
+ * adapter added; elsewhere products are corrected, and there is no second copy of the matrix. Adapters count if they are on
+ * now: turning them off later changes nothing, on any backend. What A and B become later may or may not be seen, as with
+ * weights.
+ * @param matrices `[in, outᵢ]` each; stay the caller's
+ * @returns the caller disposes it
+ */
+export function packMatrices(matrices: readonly Matrix[]): PackedLinear {
+  const weights = matrices.map(weightOf);
+  const adapters = matrices.map(activeAdapter);
+  if (adapters.every((adapter) => adapter === undefined)) return packLinear(weights);
+  if (!isFused(PACKED_LINEAR, weights)) return correctedLinear(weights, adapters);
+  const merged = weights.map((weight, i) => {
+    const adapter = adapters[i];
+    return adapter ? mergedWeight({ weight, adapter }) : weight;
+  });
+  const packed = packLinear(merged);
+  tf.dispose(merged.filter((_, i) => adapters[i]));
+  return packed;
+}
+
+function correctedLinear(
+  weights: readonly tf.Tensor2D[],
+  adapters: readonly (Adapter | undefined)[],
+): PackedLinear {
+  const plain = packLinear(weights);
+  return {
+    ...plain,
+    multiply: (x) =>
+      tf.tidy(() =>
+        plain.multiply(x).map((product, i) => {
+          const adapter = adapters[i];
+          return adapter ? tf.add(product, correction(x, adapter)) : product;
+        }),
+      ),
+  };
+}

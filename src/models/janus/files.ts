@@ -1,0 +1,20 @@
+import { BicotError } from '../../errors.js';
+import type { CheckpointFolder } from '../checkpoints/folder.js';
+
+/**
+ * Reads a JSON file of a folder.
+ * @throws BicotError `checkpoint` if it is missing or no JSON
+ */
+export async function readJson(folder: CheckpointFolder, file: string): Promise<unknown> {
+  try {
+    const bytes = await folder.read(file, 0, await folder.size(file));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BicotError(
+      'checkpoint',
+      `${folder.path}: ${file} can't be read (${reason}). A Janus checkpoint has it beside its weights; fetch the folder again.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs';
+import { embed } from '../../kernels/embedding.js';
+import { gelu } from '../../kernels/gelu.js';
+import { headLogProbs } from '../../kernels/head-log-probs.js';
+import { linear } from '../../kernels/linear.js';
+import { packLinear } from '../../kernels/packed-linear.js';
+import type { Backbone } from '../backbone/blocks.js';
+import type { OutputHead } from '../backbone/decoder.js';
+import { multiply } from '../backbone/matrix.js';
+import type { JanusConfig } from './config.js';
+import type { Affine, JanusParameters } from './parameters.js';
+
+/** The blocks and the norm after them. */
+export function janusBackbone(
+  { language: { heads, rmsEpsilon } }: JanusConfig,
+  { blocks, finalNorm }: JanusParameters,
+): Backbone {
+  return { heads, rmsEpsilon, blocks, finalNorm };
+}
+
+/**
+ * Input embeddings of text tokens.
+ * @param ids `[M]`
+ * @returns `[M, H]`; the caller disposes it
+ */
+export function embedText({ embedTokens }: JanusParameters, ids: Int32Array): tf.Tensor2D {
+  if (embedTokens.length === 1) return embed(embedTokens[0] as tf.Tensor2D, tf.tensor1d(ids, 'int32'));
+  return tf.tidy(() => {
+    const found: tf.Tensor2D[] = [];
+    const places = new Int32Array(ids.length);
+    let first = 0;
+    let count = 0;
+    for (const piece of embedTokens) {
+      const end = first + piece.shape[0];
+      const own: number[] = [];
+      ids.forEach((id, place) => {
+        if (id < first || id >= end) return;
+        places[place] = count + own.length;
+        own.push(id - first);
+      });
+      if (own.length > 0) found.push(embed(piece, tf.tensor1d(own, 'int32')));
+      count += own.length;
+      first = end;
+    }
+    return embed(tf.concat(found), tf.tensor1d(places, 'int32'));
+  });
+}
+
+/**
+ * Input embeddings of image tokens: a row of a narrow table, brought to the language model's width by two layers.
+ * @param ids `[M]`
+ * @returns `[M, H]`; the caller disposes it
+ */
+export function embedImageTokens({ imageTable, aligner }: JanusParameters, ids: Int32Array): tf.Tensor2D {
+  return tf.tidy(() => mlp(embed(imageTable, tf.tensor1d(ids, 'int32')), aligner));
+}
+
+function affine(x: tf.Tensor2D, { weight, bias }: Affine): tf.Tensor2D {
+  return tf.add(only(x, weight), bias);
+}
+
+function mlp(x: tf.Tensor2D, [first, second]: readonly [Affine, Affine]): tf.Tensor2D {
+  return affine(gelu(affine(x, first)), second);
+}
+
+function only(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
+  return multiply(x, [weight])[0] as tf.Tensor2D;
+}
+
+/** A head that can also score tokens without holding the logits of all positions. */
+export interface ScoringHead extends OutputHead {
+  /**
+   * Log-probs of one token per row, with gradients into `normed` and into the head's variables.
+   * @param normed `[M, H]`, after the final norm
+   * @param targets `[M]`
+   * @returns `[M]`; the caller disposes it
+   */
+  logProbs(normed: tf.Tensor2D, targets: Int32Array, temperature: number): tf.Tensor1D;
+}
+
+/** The head of text tokens: one matrix, in column ranges. */
+export function textHead({ textHead: pieces }: JanusParameters): ScoringHead {
+  return {
+    logits: (normed) =>
+      pieces.length === 1
+        ? linear(normed, pieces[0] as tf.Tensor2D)
+        : tf.tidy(() => tf.concat(multiply(normed, pieces), 1)),
+    logProbs: (normed, targets, temperature) =>
+      headLogProbs(normed, { weights: pieces }, targets, { temperature }),
+    ...(pieces.length === 1 && { pack: () => packLinear(pieces) }),
+  };
+}
+
+/** The head of image tokens: two layers with a GELU in between. */
+export function imageHead({ imageHead: [first, second] }: JanusParameters): ScoringHead {
+  return {
+    logits: (normed) => tf.tidy(() => mlp(normed, [first, second])),
+    logProbs: (normed, targets, temperature) =>
+      tf.tidy(() =>
+        headLogProbs(
+          gelu(affine(normed, first)),
+          { weights: [second.weight], biases: [second.bias] },
+          targets,
+          { temperature },
+        ),
+      ),
+  };
+}

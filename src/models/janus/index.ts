@@ -1,0 +1,31 @@
+/** Janus-Pro: its checkpoints, its prompts, and the policy that plans and draws. */
+export type {
+  CheckpointFolder,
+  WritableFolder,
+} from '../checkpoints/folder.js';
+export type { FloatDtype } from '../checkpoints/half-precision.js';
+export { memoryFolder } from '../checkpoints/memory-folder.js';
+export { openFolder } from '../checkpoints/node-folder.js';
+export type { RowRange, StoredDtype, StoredTensor, TensorSource } from '../checkpoints/source.js';
+export { urlFolder } from '../checkpoints/url-folder.js';
+export {
+  type JanusConfig,
+  type JanusLanguageConfig,
+  type JanusLayout,
+  parseJanusConfig,
+} from './config.js';
+export { type JanusModel, type LoadJanusOptions, loadJanus } from './load.js';
+export type { JanusPolicy } from './policy.js';
+export {
+  JANUS_ROLES,
+  type JanusPromptOptions,
+  type JanusPrompts,
+  type JanusRoles,
+  janusPrompts,
+  PLAN_INSTRUCTION,
+  PLAN_SYSTEM,
+} from './prompts.js';
+export type { LoadProgress } from './read.js';
+export { type SaveJanusOptions, type SaveProgress, saveJanus } from './save.js';
+export { arangeContexts, type JanusContext } from './sequences.js';
+export { type JanusTokenIds, type JanusTokenizer, janusTokenizer } from './tokenizer.js';

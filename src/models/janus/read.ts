@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs';
+import { loadTensor } from '../checkpoints/load-tensor.js';
+import type { RowRange, TensorSource } from '../checkpoints/source.js';
+import { toTfjsLayout } from '../vq/layout.js';
+import { vqParameters } from '../vq/parameters.js';
+import type { JanusConfig } from './config.js';
+import { VQ_PREFIX } from './names.js';
+import { isTrained, type JanusParameters, janusParameters } from './parameters.js';
+import type { JanusPlan, PlannedTensor } from './plan.js';
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** The tensor that was loaded last, by its name in the checkpoint. */
+  readonly tensor: string;
+  /** Tensors loaded, and of how many. */
+  readonly done: number;
+  readonly total: number;
+  /** Bytes read, as they are stored, and of how many. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/** More about `readJanusWeights`. */
+export interface ReadWeightsOptions {
+  /** Whether the language model's tensors become variables. */
+  readonly trainable: boolean;
+  /** The text embedding and head are kept in pieces of at most so many bytes. */
+  readonly maxTensorBytes: number;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Throws to stop. */
+  readonly check: () => void;
+}
+
+/** What was read. */
+export interface JanusWeights {
+  readonly parameters: JanusParameters;
+  /** All tensors but the image decoder's, by DeepSeek's names; `[in, out]`, in pieces. */
+  readonly tensors: ReadonlyMap<string, readonly tf.Tensor[]>;
+}
+
+/** The two that can be too large for one buffer of a GPU. */
+const IN_PIECES = ['language_model.model.embed_tokens.weight', 'language_model.lm_head.weight'];
+/** Looked up by row, and so kept as they are stored; other matrices are transposed to `[in, out]`. */
+const TABLES = ['language_model.model.embed_tokens.weight', 'gen_embed.weight'];
+
+/**
+ * Reads the weights tensor by tensor, so that never more than one is on the host.
+ * @returns the caller disposes all of it; after an error nothing is left
+ */
+export async function readJanusWeights(
+  config: JanusConfig,
+  plan: JanusPlan,
+  source: TensorSource,
+  options: ReadWeightsOptions,
+): Promise<JanusWeights> {
+  const { trainable, onProgress, check } = options;
+  const tensors = new Map<string, readonly tf.Tensor[]>();
+  const decoder = new Map<string, tf.Tensor>();
+  const bytesOf = ({ stored }: PlannedTensor): number => source.tensors.get(stored)?.bytes ?? 0;
+  const totalBytes = plan.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  let bytes = 0;
+  try {
+    for (const [i, planned] of plan.tensors.entries()) {
+      check();
+      const { name, stored } = planned;
+      if (name.startsWith(VQ_PREFIX)) {
+        const own = name.slice(VQ_PREFIX.length);
+        const { shape, values } = toTfjsLayout(own, planned.shape, await source.readFloats(stored));
+        decoder.set(own, tf.tensor(values, shape));
+      } else {
+        tensors.set(name, await readPieces(source, planned, options, trainable && isTrained(name)));
+      }
+      bytes += bytesOf(planned);
+      onProgress?.({ tensor: stored, done: i + 1, total: plan.tensors.length, bytes, totalBytes });
+    }
+  } catch (error) {
+    tf.dispose([...tensors.values(), ...decoder.values()] as tf.TensorContainer);
+    throw error;
+  }
+  const pieces = (name: string): readonly tf.Tensor[] => tensors.get(name) as readonly tf.Tensor[];
+  const parameters = janusParameters(config.language.layers, {
+    one: (name) => pieces(name)[0] as tf.Tensor,
+    pieces,
+    vq: vqParameters(config.vq, (name) => decoder.get(name) as tf.Tensor),
+  });
+  return { parameters, tensors };
+}
+
+async function readPieces(
+  source: TensorSource,
+  { name, shape, stored }: PlannedTensor,
+  { maxTensorBytes }: ReadWeightsOptions,
+  variable: boolean,
+): Promise<tf.Tensor[]> {
+  const transpose = shape.length === 2 && !TABLES.includes(name);
+  const pieces: tf.Tensor[] = [];
+  try {
+    for (const rows of IN_PIECES.includes(name) ? ranges(shape, maxTensorBytes) : [undefined]) {
+      const piece = await loadTensor(source, stored, { transpose, rows });
+      pieces.push(piece);
+      if (!variable) continue;
+      pieces[pieces.length - 1] = tf.variable(piece);
+      piece.dispose();
+    }
+  } catch (error) {
+    tf.dispose(pieces);
+    throw error;
+  }
+  return pieces;
+}
+
+/** Row ranges of at most so many bytes of float32. */
+function ranges(shape: readonly number[], maxBytes: number): RowRange[] {
+  const [rows, columns] = shape as [number, number];
+  const count = Math.ceil((4 * rows * columns) / maxBytes);
+  const size = Math.ceil(rows / count);
+  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => ({
+    begin: i * size,
+    end: Math.min(rows, (i + 1) * size),
+  }));
+}

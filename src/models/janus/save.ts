@@ -1,0 +1,135 @@
+import * as tf from '@tensorflow/tfjs';
+import type { WritableFolder } from '../checkpoints/folder.js';
+import { encodeFloats, type FloatDtype, isFloatDtype } from '../checkpoints/half-precision.js';
+import { openFolder } from '../checkpoints/node-folder.js';
+import { type TensorToWrite, writeCheckpoint } from '../checkpoints/write-checkpoint.js';
+import { mergedValues, torchValues } from '../lora/merge.js';
+import { readJson } from './files.js';
+import type { JanusModel } from './load.js';
+import { layoutName } from './names.js';
+
+/** How `saveJanus` saves. */
+export interface SaveJanusOptions {
+  /** Number format of what was trained. Default: as the checkpoint had it. */
+  readonly dtype?: FloatDtype;
+  /** The most bytes of a shard. Default 5 GB, as Hugging Face. */
+  readonly maxShardBytes?: number;
+  /** Called after each tensor. */
+  readonly onProgress?: (progress: SaveProgress) => void;
+}
+
+/** How far saving has come. */
+export interface SaveProgress {
+  /** The tensor that was written last, by its name in the checkpoint. */
+  readonly tensor: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Numbers of a trained tensor in PyTorch's orientation. */
+type Values = () => Promise<Float32Array>;
+
+/**
+ * Saves a whole checkpoint under the names that it was loaded with: adapters merged into their matrices, trained weights as
+ * they are now, and everything else, what bicot did not read included, byte for byte. Written as safetensors, tensor by
+ * tensor; configuration and tokenizer are copied.
+ * @param to a directory (in Node), or a folder of the caller's making; not the one that was loaded
+ * @throws BicotError `checkpoint` if it can't be written
+ */
+export async function saveJanus(
+  model: JanusModel,
+  to: string | WritableFolder,
+  options: SaveJanusOptions = {},
+): Promise<void> {
+  const folder = typeof to === 'string' ? openFolder(to) : to;
+  const tensors = tensorsToWrite(model, options.dtype);
+  let done = 0;
+  const reported = tensors.map((tensor) => ({
+    ...tensor,
+    async bytes() {
+      const bytes = await tensor.bytes();
+      done += 1;
+      options.onProgress?.({ tensor: tensor.name, done, total: tensors.length });
+      return bytes;
+    },
+  }));
+  await writeCheckpoint(folder, reported, {
+    maxShardBytes: options.maxShardBytes ?? 5e9,
+    // Hugging Face's loader refuses files that don't say which framework they are for.
+    metadata: { format: 'pt' },
+  });
+  await copyBeside(model, folder);
+}
+
+function tensorsToWrite(model: JanusModel, dtype: FloatDtype | undefined): TensorToWrite[] {
+  const { source } = model;
+  const trained = trainedValues(model);
+  const stored = [...source.tensors.values()].map((tensor): TensorToWrite => {
+    const { name, shape } = tensor;
+    const values = trained.get(name);
+    if (!values) return { name, shape, dtype: tensor.dtype, bytes: () => source.readBytes(name) };
+    const format = dtype ?? (isFloatDtype(tensor.dtype) ? tensor.dtype : 'F32');
+    return { name, shape, dtype: format, bytes: async () => encodeFloats(await values(), format) };
+  });
+  // A head that was trained apart from the embedding it was tied to.
+  const head = layoutName('language_model.lm_head.weight', model.layout);
+  const values = trained.get(head);
+  if (!values || source.tensors.has(head)) return stored;
+  const { vocabulary, width } = model.config.language;
+  const format = dtype ?? 'F32';
+  return [
+    ...stored,
+    {
+      ...{ name: head, shape: [vocabulary, width], dtype: format },
+      bytes: async () => encodeFloats(await values(), format),
+    },
+  ];
+}
+
+/** What differs from the checkpoint, by its names there. */
+function trainedValues({ tensors, layout, adapters }: JanusModel): Map<string, Values> {
+  const found = new Map<string, Values>();
+  for (const [path, adapted] of adapters?.adapted ?? [])
+    found.set(`${path}.weight`, () => mergedValues(adapted));
+  for (const [name, pieces] of tensors) {
+    if (!pieces.some((piece) => piece instanceof tf.Variable)) continue;
+    const asStored = pieces[0]?.rank === 1 || name.endsWith('embed_tokens.weight');
+    found.set(layoutName(name, layout), async () => {
+      const parts = await Promise.all(
+        pieces.map((piece) =>
+          asStored ? (piece.data() as Promise<Float32Array>) : torchValues(piece as tf.Tensor2D),
+        ),
+      );
+      return parts.length === 1 ? (parts[0] as Float32Array) : joined(parts);
+    });
+  }
+  return found;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Files of weights, and what says where they are. */
+const WEIGHTS = /\.(safetensors|bin|pt|pth)(\.index\.json)?$/;
+
+/** Configuration, tokenizer, whatever else lies beside the weights. */
+async function copyBeside({ folder: from, layout }: JanusModel, to: WritableFolder): Promise<void> {
+  for (const file of await from.list()) {
+    if (WEIGHTS.test(file)) continue;
+    if (file === 'config.json') {
+      const config = (await readJson(from, file)) as object;
+      // Hugging Face's Janus would otherwise overwrite the head with the embedding: tied is its default, and never true.
+      const untied = layout === 'huggingface' ? { ...config, tie_word_embeddings: false } : config;
+      await to.write(file, [new TextEncoder().encode(`${JSON.stringify(untied, undefined, 2)}\n`)]);
+    } else {
+      await to.write(file, [await from.read(file, 0, await from.size(file))]);
+    }
+  }
+}
