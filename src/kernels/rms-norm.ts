@@ -1,8 +1,9 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { assertShape } from '../tensor/shape.js';
 import { isFused } from './choice.js';
 import { composedRmsNorm } from './composed/rms-norm.js';
 import { ADD_RMS_NORM, fusedAddRmsNorm, fusedRmsNorm, RMS_NORM } from './fused/rms-norm.js';
+import { sum } from './sum.js';
 
 /**
  * Root-mean-square normalisation (Zhang & Sennrich 2019): `gain · x / sqrt(mean(x²) + epsilon)`, no centring.
@@ -39,6 +40,6 @@ export function addRmsNorm(
   assertShape('addRmsNorm: branch', branch, x.shape, '[N, d]');
   assertShape('addRmsNorm: gain', gain, [x.shape[1]], '[d]');
   if (isFused(ADD_RMS_NORM, [x, branch, gain])) return fusedAddRmsNorm(x, branch, gain, epsilon);
-  const stream = tf.add(x, branch) as tf.Tensor2D;
+  const stream = sum(x, branch);
   return { stream, normed: composedRmsNorm(stream, gain, epsilon) };
 }

@@ -13,12 +13,3 @@ export function composedLinear(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
     },
   );
 }
-
-/** As `composedLinear`, without the gradient of `w`, which TensorFlow.js would compute even if nobody wants it. */
-export function composedFrozenLinear(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
-  return withGradient<tf.Tensor2D>(
-    [x],
-    () => ({ value: tf.matMul(x, w), saved: [w] }),
-    (dy, [w]) => [timesTransposed(dy, w as tf.Tensor2D)],
-  );
-}

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { linear, projections } from '../../kernels/linear.js';
+import { sum } from '../../kernels/sum.js';
 
 /** A low-rank correction of a matrix (LoRA, Hu et al. 2021): `scale · A · B`. */
 export interface Adapter {
@@ -38,25 +39,29 @@ export function activeAdapter(matrix: Matrix): Adapter | undefined {
   return 'weight' in matrix && matrix.adapter.power.on ? matrix.adapter : undefined;
 }
 
+/** Whether a matrix itself gets no gradient: it is no variable. */
+const isFrozen = (matrix: Matrix): boolean => !(weightOf(matrix) instanceof tf.Variable);
+
 /**
- * `x · W` for several matrices, with what their adapters add.
+ * `x · W` for several matrices, with what their adapters add. Gradients go to x, to variables and to adapters.
  * @param x `[N, in]`
  * @returns `[N, outᵢ]` each; the caller disposes them
  */
 export function multiply(x: tf.Tensor2D, matrices: readonly Matrix[]): tf.Tensor2D[] {
   const products =
     matrices.length === 1
-      ? [linear(x, weightOf(matrices[0] as Matrix))]
-      : projections(x, matrices.map(weightOf));
+      ? [linear(x, weightOf(matrices[0] as Matrix), { frozen: isFrozen(matrices[0] as Matrix) })]
+      : projections(x, matrices.map(weightOf), { frozen: matrices.map(isFrozen) });
   return products.map((product, i) => {
     const adapter = activeAdapter(matrices[i] as Matrix);
-    return adapter ? tf.add(product, correction(x, adapter)) : product;
+    return adapter ? sum(product, correction(x, adapter)) : product;
   });
 }
 
 /** `scale · (x · A) · B`, `[N, out]`. */
 export function correction(x: tf.Tensor2D, { down, up, scale }: Adapter): tf.Tensor2D {
-  return tf.mul(linear(linear(x, down), up), scale);
+  // Scaled where it is narrow: a product keeps both its factors for the gradient.
+  return linear(tf.mul(linear(x, down), scale), up);
 }
 
 /** `W + scale · A · B`, `[in, out]`; the caller disposes it. */
