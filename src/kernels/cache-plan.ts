@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { StoredCache } from './fused/key-value-cache.js';
+import { type RotaryTables, rotaryTables } from './rotary.js';
 
 /** Sequences to be decoded side by side, and the contexts that they go on from. */
 export interface CachePlan {
@@ -13,8 +14,15 @@ export interface CachePlan {
   readonly lengths: Int32Array;
   /** `[N]`: the context of each sequence. Sequences may share one. */
   readonly sources: Int32Array;
-  /** Rotary base. */
-  readonly theta: number;
+  /** Rotary base. Default 10 000. */
+  readonly theta?: number;
+  /** The angles of some positions, for models whose positions are not a line. Default: those of `theta`. */
+  readonly rotary?: (positions: ArrayLike<number>) => RotaryTables;
+}
+
+/** The angles of some positions, owned by the caller. */
+export function planTables({ rotary, size, theta }: CachePlan, positions: ArrayLike<number>): RotaryTables {
+  return rotary ? rotary(positions) : rotaryTables(positions, size, theta);
 }
 
 /** The sequences that go on in a step, one row each. */

@@ -29,8 +29,8 @@ export interface DecoderBlock {
 export interface Decoder {
   readonly blocks: readonly DecoderBlock[];
   readonly finalNorm: tf.Tensor1D;
-  /** One matrix. */
-  readonly head: PackedLinear;
+  /** One matrix. Absent for heads of another make, which read what the norm gives. */
+  readonly head?: PackedLinear;
   /** Of the norms. */
   readonly epsilon: number;
 }
@@ -39,7 +39,7 @@ export interface Decoder {
  * One token per row through all pre-norm blocks, `x + attention(norm x)` and then `x + swiglu(norm x)`, with the caches of
  * what came before; without gradients. `KeyValueCaches.step` has said which sequences the rows are.
  * @param x `[n, d]`: the embedded tokens
- * @returns the logits of the next ones, `[n, V]`; the caller disposes them
+ * @returns the logits of the next ones, `[n, V]`, or without a head the normed stream, `[n, d]`; the caller disposes it
  * @throws BicotError `value` without blocks
  */
 export function decodeBlocks(x: tf.Tensor2D, decoder: Decoder): tf.Tensor2D {
@@ -68,8 +68,8 @@ function decoderInPlace(
     if (gated.columns.some((columns) => columns !== gate)) return undefined;
     parts.push({ norms: [attentionNorm, mlpNorm], panels, stored });
   }
-  const [vocabulary] = head.columns;
-  const [headPanels] = head.panels;
+  const vocabulary = head?.columns[0];
+  const headPanels = head?.panels[0];
   if (!headPanels) return undefined;
   return {
     ...{ blocks: parts, finalNorm, head: headPanels, epsilon },

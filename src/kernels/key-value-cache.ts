@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type CachePlan, contextLength, type KeyValueCaches } from './cache-plan.js';
+import { type CachePlan, contextLength, type KeyValueCaches, planTables } from './cache-plan.js';
 import { isFused } from './choice.js';
 import { composedCache } from './composed/key-value-cache.js';
 import {
@@ -9,7 +9,6 @@ import {
   fusedFillCache,
   type StoredCache,
 } from './fused/key-value-cache.js';
-import { rotaryTables } from './rotary.js';
 
 /**
  * Caches for decoding: fused, preallocated and written in place; composed, by concatenation.
@@ -21,12 +20,12 @@ export function keyValueCaches(plan: CachePlan, blocks: number): KeyValueCaches 
 }
 
 function fusedCaches(plan: CachePlan, blocks: number): KeyValueCaches {
-  const { heads, size, ownLength, theta } = plan;
+  const { heads, size, ownLength } = plan;
   const longest = contextLength(plan);
   const sizes = { heads, size, slots: plan.sources.length, contextLength: longest, ownLength };
   const vector = (values: Int32Array): tf.Tensor1D => tf.keep(tf.tensor1d(values, 'int32'));
   const positions = Array.from({ length: longest + ownLength }, (_, position) => position);
-  const { cos, sin, half, halfTransposed } = rotaryTables(positions, size, theta);
+  const { cos, sin, half, halfTransposed } = planTables(plan, positions);
   tf.dispose([half, halfTransposed]);
   const lengths = vector(plan.lengths);
   const constants = { cos: tf.keep(cos), sin: tf.keep(sin), lengths };

@@ -17,7 +17,7 @@ export function composedDecodeBlocks(x: tf.Tensor2D, decoder: Decoder): tf.Tenso
       const next = blocks[i + 1]?.attentionNorm ?? finalNorm;
       ({ stream, normed } = addRmsNorm(stream, only(down.multiply(swiglu(gate, up))), next, epsilon));
     });
-    return only(head.multiply(normed));
+    return head ? only(head.multiply(normed)) : normed;
   });
 }
 

@@ -6,8 +6,9 @@ import {
   type DecodeRows,
   type KeyValueCache,
   type KeyValueCaches,
+  planTables,
 } from '../cache-plan.js';
-import { type RotaryTables, rotaryTables, rotate } from '../rotary.js';
+import { type RotaryTables, rotate } from '../rotary.js';
 
 /** What all blocks need in one step. */
 interface Step {
@@ -21,7 +22,7 @@ interface Step {
 
 /** Caches of stock operations: `[n, H, S, D]`, grown by concatenation. */
 export function composedCache(plan: CachePlan, blocks: number): KeyValueCaches {
-  const { heads, size, lengths, sources, theta } = plan;
+  const { heads, size, lengths, sources } = plan;
   const padded = contextLength(plan);
   let present: Int32Array = Int32Array.from(sources, (_, slot) => slot);
   let decoded = 0;
@@ -52,7 +53,7 @@ export function composedCache(plan: CachePlan, blocks: number): KeyValueCaches {
       });
       step = {
         ...(all ? {} : { kept: tf.keep(tf.tensor1d(places, 'int32')) }),
-        tables: keepTables(rotaryTables(positions, size, theta)),
+        tables: keepTables(planTables(plan, positions)),
         mask: tf.keep(tf.tensor4d(mask, [slots.length, 1, 1, width])),
       };
     },
@@ -81,10 +82,9 @@ export function composedCache(plan: CachePlan, blocks: number): KeyValueCaches {
     return {
       fill(k, v) {
         tf.tidy(() => {
-          const tables = rotaryTables(
+          const tables = planTables(
+            plan,
             Array.from({ length: padded }, (_, position) => position),
-            size,
-            theta,
           );
           const ids = tf.tensor1d(sources, 'int32');
           const spread = (x: tf.Tensor4D): tf.Tensor4D =>

@@ -94,7 +94,7 @@ async function played(play: Play, decode: Decode): Promise<Float32Array[]> {
   for (const { attention, output, gated, down } of decoder.blocks) {
     for (const packed of [attention, output, gated, down]) packed.dispose();
   }
-  decoder.head.dispose();
+  decoder.head?.dispose();
   caches.dispose();
   tf.dispose([...kept]);
   return results;

@@ -6,11 +6,13 @@ import { assertTokenRange } from '../../policy/tokens.js';
 import { withRecipe } from '../../recipe.js';
 import type { KeyPart } from '../../tensor/noise.js';
 import { assertLength } from '../../tensor/shape.js';
+import { runBlocks } from '../backbone/blocks.js';
+import { predictionPositions } from '../backbone/sequences.js';
 import { type TransformerConfig, type TransformerOptions, transformerConfig } from './config.js';
 import { startTransformerDecoding } from './decoding.js';
-import { embedInputs, runBlocks, runHead } from './forward.js';
+import { backboneOf, embedInputs, runHead } from './forward.js';
 import { BLANK, createParameters, namedParameters, type TransformerParameters } from './parameters.js';
-import { isImageSpace, joinSequences, predictionPositions } from './sequences.js';
+import { isImageSpace, joinSequences } from './sequences.js';
 
 /** A unified text+image transformer as a policy with a `text` and an `image` space. */
 export interface TransformerPolicy extends Policy<TokenContext> {
@@ -83,8 +85,12 @@ function assembled(
         const positions = Array.from({ length }, (_, p) => p);
         const rotary = rotaryTables(positions, config.width / config.heads, config.ropeTheta);
         const inputs = embedInputs(parameters, sequences.ids, sequences.imagePositions); // [N·S, d]
-        const stream = runBlocks(config, parameters, inputs, rotary);
-        const picked = predictionPositions(contexts, completion, length);
+        const stream = runBlocks(backboneOf(config, parameters), inputs, rotary);
+        const picked = predictionPositions(
+          contexts.map(({ ids }) => ids.length),
+          completion,
+          length,
+        );
         const hidden = embed(stream, tf.tensor1d(picked, 'int32')); // [N·T, d]
         const logits = runHead(config, parameters, hidden, image); // [N·T, V]
         return tf.reshape(logits, [rows, completion.width, logits.shape[1]]);
