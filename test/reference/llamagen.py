@@ -202,7 +202,15 @@ def fixture(name, config, samples, scale):
         "gradients": gradients(config, weights, samples),
     }
     write_cases(f"llamagen/{name}.json", plain_detached(value))
-    return OrderedDict((n, w.detach().bfloat16()) for n, w in weights.items())
+    return state_dict({n: w.detach().bfloat16() for n, w in weights.items()})
+
+
+def state_dict(weights):
+    """As modules give it: with the versions of all modules, which PyTorch pickles as an attribute."""
+    state = OrderedDict(weights)
+    modules = {"".join(name.rsplit(".", depth)[:1]) for name in weights for depth in range(1, name.count(".") + 1)}
+    state._metadata = OrderedDict((module, {"version": 1}) for module in ["", *sorted(modules)])
+    return state
 
 
 def plain_detached(value):

@@ -48,6 +48,10 @@ describe('llamaGenConfig', () => {
     [{ size: 'GPT-B', heads: 5 }, /153.6 channels a head/],
     [{ size: 'GPT-B', grid: 0 }, /grid is 0; a positive whole number/],
     [{ size: 'GPT-B', condition: { kind: 'class', classes: 1.5 } }, /classes is 1.5/],
+    [{ size: 'GPT-B', depth: 3 }, /depth/],
+    [{ size: 'GPT-B', ropeTheta: 0 }, /ropeTheta is 0/],
+    [{ size: 'GPT-B', rmsEpsilon: Number.NaN }, /rmsEpsilon is NaN/],
+    [{ size: 'GPT-B', condition: { kind: 'caption' } }, /features is undefined/],
     [{ size: 'GPT-B', condition: { kind: 'text', features: 24, length: 0 } }, /length is 0/],
   ])('refuses %o', (options, message) => {
     expect(() => llamaGenConfig({ grid: 16, condition: CLASSES, ...options } as never)).toThrow(

@@ -1,4 +1,5 @@
 import { BicotError } from '../../errors.js';
+import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
 
 /** What a LlamaGen is conditioned on. */
 export type LlamaGenCondition =
@@ -57,6 +58,11 @@ export type LlamaGenOptions = Pick<LlamaGenConfig, 'grid' | 'condition'> &
     readonly size?: LlamaGenSize;
   };
 
+const OPTIONS: readonly (keyof LlamaGenOptions)[] = [
+  ...(['size', 'width', 'layers', 'heads', 'hidden', 'vocabulary', 'grid', 'condition'] as const),
+  ...(['ropeTheta', 'rmsEpsilon'] as const),
+];
+
 /** The published hidden width: two thirds of 4d, rounded down, then up to a multiple of `multipleOf`. */
 export function llamaGenHidden(width: number, multipleOf = 256): number {
   return Math.ceil(Math.floor((8 * width) / 3) / multipleOf) * multipleOf;
@@ -71,7 +77,9 @@ export function conditionLength({ condition }: Pick<LlamaGenConfig, 'condition'>
  * Fills in defaults and checks the sizes.
  * @throws BicotError `value`
  */
-export function llamaGenConfig({ size, ...given }: LlamaGenOptions): LlamaGenConfig {
+export function llamaGenConfig(options: LlamaGenOptions): LlamaGenConfig {
+  assertKnownOptions('llamaGenConfig', options, OPTIONS);
+  const { size, ...given } = options;
   if (size !== undefined && !Object.hasOwn(LLAMAGEN_SIZES, size)) {
     fail(`size is ${JSON.stringify(size)}; it must be one of ${Object.keys(LLAMAGEN_SIZES).join(', ')}`);
   }
@@ -90,11 +98,16 @@ export function llamaGenConfig({ size, ...given }: LlamaGenOptions): LlamaGenCon
 
 function check(config: LlamaGenConfig): void {
   const { width, layers, heads, hidden, vocabulary, grid, condition } = config;
-  const { kind: _, ...conditionSizes } = condition;
+  const conditionSizes =
+    condition.kind === 'class'
+      ? { classes: condition.classes }
+      : { features: condition.features, length: condition.length };
   const sizes = { width, layers, heads, hidden, vocabulary, grid, ...conditionSizes };
   for (const [name, value] of Object.entries(sizes)) {
     if (!Number.isInteger(value) || value < 1) fail(`${name} is ${value}; a positive whole number is needed`);
   }
+  assertNumber('llamaGenConfig', 'ropeTheta', config.ropeTheta, POSITIVE);
+  assertNumber('llamaGenConfig', 'rmsEpsilon', config.rmsEpsilon, POSITIVE);
   if (width % heads !== 0 || (width / heads) % 4 !== 0) {
     fail(
       `width ${width} over ${heads} heads gives ${width / heads} channels a head; a multiple of 4 is needed, since half of them turn by the row and half by the column`,
