@@ -16,6 +16,7 @@ import {
   type JanusContext,
   janusPrompts,
   loadJanus,
+  openFolder,
   saveAdapters,
   saveJanus,
 } from 'bicot/models/janus';
@@ -24,7 +25,6 @@ import {
   type BackendName,
   encodePng,
   imageGrid,
-  openFolder,
   readPromptFile,
   selectBackend,
   writeFileAtomic,
@@ -108,21 +108,26 @@ async function rewardOf(settings: Settings): Promise<bicot.RewardFunction<bicot.
 /** Trains; gives the metrics of every step. */
 export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMetrics[]> {
   const settings: Settings = { ...DEFAULTS, ...(flags.tiny && TINY), ...flags };
-  if (!settings.model) throw new Error('Name the folder of a Janus-Pro checkpoint: --model DIR, or try --tiny.');
+  if (!settings.model)
+    throw new Error('Name the folder of a Janus-Pro checkpoint: --model DIR, or try --tiny.');
   const reward = await rewardOf(settings);
   const prompts = settings.prompts ? await readPromptFile(settings.prompts) : TINY_PROMPTS;
-  if (!settings.prompts && !settings.tiny) throw new Error('Name a file of prompts: --prompts prompts.jsonl.');
+  if (!settings.prompts && !settings.tiny)
+    throw new Error('Name a file of prompts: --prompts prompts.jsonl.');
   const { description } = await selectBackend((settings.backend || undefined) as BackendName | undefined);
   console.log(`BiCoT-GRPO of Janus · ${description}`);
 
   // The policy, and the reference: the same weights with the adapters off, or a frozen copy of them.
   const policy = await loadJanus(settings.model, {
     lora: settings.rank > 0 ? { rank: settings.rank } : undefined,
-    onProgress: ({ done, total, bytes }) => status(`loading: tensor ${done} of ${total}, ${gigabytes(bytes)}`),
+    onProgress: ({ done, total, bytes }) =>
+      status(`loading: tensor ${done} of ${total}, ${gigabytes(bytes)}`),
   });
   for (const note of policy.notes) console.log(note);
   const { adapters } = policy;
-  const reference = adapters ? adapterReference(policy, adapters) : bicot.freezeReference<JanusContext>(policy);
+  const reference = adapters
+    ? adapterReference(policy, adapters)
+    : bicot.freezeReference<JanusContext>(policy);
 
   // The rollout: G plans for each prompt, then a picture of each plan (T2I-R1, section 3.2).
   const write = janusPrompts(policy.tokenizer, { roles: settings.roles as 'pro' | 't2i-r1' });

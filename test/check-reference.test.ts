@@ -1,6 +1,6 @@
 /** `npm run check:reference`, as a user runs it. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,31 @@ describe('npm run check:reference', () => {
     expect(stdout).toMatch(/^WRONG +wrong/m);
     expect(stdout).toMatch(/1 of 2 cases agree/);
     expect(status).toBe(1);
+  });
+
+  it("compares modules with PEFT's adapters beside the file, on and off", () => {
+    cpSync(join(root, 'test/fixtures/peft'), folder, { recursive: true });
+    const path = join(folder, 'default/outputs.json');
+    const right = check(path);
+    expect(right.stdout).toMatch(/case +on +off$/m);
+    expect(right.stdout).toMatch(
+      /^ok +language_model\.model\.layers\.0\.self_attn\.q_proj +\d\.\de-\d+ +\d\.\de-\d+$/m,
+    );
+    expect(right.stdout).toMatch(/14 of 14 cases agree/);
+    expect(right.status).toBe(0);
+
+    const config = join(folder, 'default/adapter_config.json');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('"lora_alpha": 8', '"lora_alpha": 9'));
+    const wrong = check(path);
+    expect(wrong.stdout).toMatch(/^WRONG +language_model\.model\.layers\.0\.self_attn\.q_proj/m);
+    expect(wrong.stdout).toMatch(/10 of 14 cases agree/);
+    expect(wrong.status).toBe(1);
+
+    rmSync(config);
+    expect(check(path)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/no adapter_config\.json/),
+    });
   });
 
   it('exits with 2, in words, for a file that it cannot use', () => {

@@ -36,6 +36,18 @@ export function rotaryTables(positions: ArrayLike<number>, size: number, theta =
       }
     }
   }
+  return rotaryTablesOf(cosines, sines, size);
+}
+
+/**
+ * Tables of given cosines and sines, for models that place their tokens in another way than in a line.
+ * @param cosines `[P · D]`, the same in both halves of D
+ * @param sines `[P · D]`, the same in both halves of D
+ * @param size D, even
+ * @returns owned by the caller
+ */
+export function rotaryTablesOf(cosines: Float32Array, sines: Float32Array, size: number): RotaryTables {
+  const [positions, half] = [cosines.length / size, size / 2];
   const rotate = new Float32Array(size * size);
   const rotateTransposed = new Float32Array(size * size);
   for (let i = 0; i < half; i++) {
@@ -45,8 +57,8 @@ export function rotaryTables(positions: ArrayLike<number>, size: number, theta =
     rotateTransposed[(i + half) * size + i] = 1;
   }
   const tables = {
-    cos: tf.tensor3d(cosines, [positions.length, 1, size]),
-    sin: tf.tensor3d(sines, [positions.length, 1, size]),
+    cos: tf.tensor3d(cosines, [positions, 1, size]),
+    sin: tf.tensor3d(sines, [positions, 1, size]),
     half: tf.tensor2d(rotate, [size, size]),
     halfTransposed: tf.tensor2d(rotateTransposed, [size, size]),
   };

@@ -70,7 +70,15 @@ function mulberry32(seed: number): () => number {
 }
 
 /** Tables of embeddings, which are not scaled by their width. */
-const TABLES = ['language_model.model.embed_tokens', 'gen_embed', 'gen_vision_model.quantize.embedding'];
+const TABLES = [
+  'language_model.model.embed_tokens',
+  'gen_embed',
+  'gen_vision_model.quantize.embedding',
+  // LlamaGen's; the last is the owner of `uncond_embedding`.
+  'tok_embeddings',
+  'cls_embedding.embedding_table',
+  'cls_embedding',
+];
 
 /** How a tensor's numbers come out of `r` in `[-1, 1)`. */
 function scaling(name: string, shape: readonly number[]): (r: number) => number {

@@ -6,7 +6,7 @@ import type { Backbone } from './blocks.js';
 import { packMatrices } from './packed.js';
 
 /** What turns the normed stream into logits. */
-export interface OutputHead {
+export interface Head {
   /**
    * Logits of some rows.
    * @param normed `[M, d]`, after the final norm
@@ -37,7 +37,7 @@ export interface BackboneDecoder {
 export function backboneDecoder(
   { blocks, finalNorm, rmsEpsilon }: Backbone,
   caches: KeyValueCaches,
-  head: OutputHead,
+  head: Head,
 ): BackboneDecoder {
   const packed = blocks.map((block) => ({
     attention: packMatrices([block.query, block.key, block.value]),

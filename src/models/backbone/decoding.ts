@@ -8,12 +8,12 @@ import type { RotaryTables } from '../../kernels/rotary.js';
 import type { DecodingSession } from '../../policy/policy.js';
 import { assertLength } from '../../tensor/shape.js';
 import { type Backbone, runBlocks } from './blocks.js';
-import { type BackboneDecoder, backboneDecoder, type OutputHead } from './decoder.js';
+import { type BackboneDecoder, backboneDecoder, type Head } from './decoder.js';
 
 /** What a decoding session of a backbone must know. */
 export interface BackboneDecoding {
   readonly backbone: Backbone;
-  readonly head: OutputHead;
+  readonly head: Head;
   /** The most tokens that will be decoded. */
   readonly maxTokens: number;
   /** `[C]`: positions of each distinct context. */

@@ -5,7 +5,7 @@ import { headLogProbs } from '../../kernels/head-log-probs.js';
 import { linear } from '../../kernels/linear.js';
 import { packLinear } from '../../kernels/packed-linear.js';
 import type { Backbone } from '../backbone/blocks.js';
-import type { OutputHead } from '../backbone/decoder.js';
+import type { Head } from '../backbone/decoder.js';
 import { multiply } from '../backbone/matrix.js';
 import type { JanusConfig } from './config.js';
 import type { Affine, JanusParameters } from './parameters.js';
@@ -68,7 +68,7 @@ function only(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** A head that can also score tokens without holding the logits of all positions. */
-export interface ScoringHead extends OutputHead {
+export interface ScoringHead extends Head {
   /**
    * Log-probs of one token per row, with gradients into `normed` and into the head's variables.
    * @param normed `[M, H]`, after the final norm

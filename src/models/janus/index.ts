@@ -8,6 +8,10 @@ export { memoryFolder } from '../checkpoints/memory-folder.js';
 export { openFolder } from '../checkpoints/node-folder.js';
 export type { RowRange, StoredDtype, StoredTensor, TensorSource } from '../checkpoints/source.js';
 export { urlFolder } from '../checkpoints/url-folder.js';
+export type { LoraAdapters } from '../lora/adapters.js';
+export type { LoraOptions, LoraSettings } from '../lora/options.js';
+export { loadAdapters, type PeftFileOptions, saveAdapters } from '../lora/peft-files.js';
+export { adapterReference, withoutAdapters } from '../lora/reference.js';
 export {
   type JanusConfig,
   type JanusLanguageConfig,

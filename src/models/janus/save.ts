@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { WritableFolder } from '../checkpoints/folder.js';
 import { encodeFloats, type FloatDtype, isFloatDtype } from '../checkpoints/half-precision.js';
 import { openFolder } from '../checkpoints/node-folder.js';
-import { type TensorToWrite, writeCheckpoint } from '../checkpoints/write-checkpoint.js';
+import { type WrittenTensor, writeCheckpoint } from '../checkpoints/write-checkpoint.js';
 import { mergedValues, torchValues } from '../lora/merge.js';
 import { readJson } from './files.js';
 import type { JanusModel } from './load.js';
@@ -53,18 +53,14 @@ export async function saveJanus(
       return bytes;
     },
   }));
-  await writeCheckpoint(folder, reported, {
-    maxShardBytes: options.maxShardBytes ?? 5e9,
-    // Hugging Face's loader refuses files that don't say which framework they are for.
-    metadata: { format: 'pt' },
-  });
+  await writeCheckpoint(folder, reported, { maxShardBytes: options.maxShardBytes });
   await copyBeside(model, folder);
 }
 
-function tensorsToWrite(model: JanusModel, dtype: FloatDtype | undefined): TensorToWrite[] {
+function tensorsToWrite(model: JanusModel, dtype: FloatDtype | undefined): WrittenTensor[] {
   const { source } = model;
   const trained = trainedValues(model);
-  const stored = [...source.tensors.values()].map((tensor): TensorToWrite => {
+  const stored = [...source.tensors.values()].map((tensor): WrittenTensor => {
     const { name, shape } = tensor;
     const values = trained.get(name);
     if (!values) return { name, shape, dtype: tensor.dtype, bytes: () => source.readBytes(name) };

@@ -4,7 +4,7 @@ import { linear } from '../../kernels/linear.js';
 import { packLinear } from '../../kernels/packed-linear.js';
 import { rmsNorm } from '../../kernels/rms-norm.js';
 import type { Backbone } from '../backbone/blocks.js';
-import type { OutputHead } from '../backbone/decoder.js';
+import type { Head } from '../backbone/decoder.js';
 import type { TransformerConfig } from './config.js';
 import type { TransformerParameters } from './parameters.js';
 
@@ -16,7 +16,7 @@ export function backboneOf(config: TransformerConfig, parameters: TransformerPar
 }
 
 /** The head of one of the two spaces. */
-export function headOf(parameters: TransformerParameters, image: boolean): OutputHead {
+export function headOf(parameters: TransformerParameters, image: boolean): Head {
   const matrix = image ? parameters.imageHead : parameters.textHead;
   return { logits: (normed) => linear(normed, matrix), pack: () => packLinear([matrix]) };
 }

@@ -1,0 +1,62 @@
+import type { TensorSource } from '../../src/models/checkpoints/source.js';
+import type { JanusConfig } from '../../src/models/janus/config.js';
+import { namedVariables } from '../../src/models/janus/parameters.js';
+import { planJanus } from '../../src/models/janus/plan.js';
+import { type JanusPolicy, janusPolicy } from '../../src/models/janus/policy.js';
+import { readJanusWeights } from '../../src/models/janus/read.js';
+import { vqDecoderConfig } from '../../src/models/vq/config.js';
+import { deterministicWeights, TINY_JANUS, tinyJanusShapes } from './tiny-janus.js';
+
+const { language, image, vq, ids } = TINY_JANUS;
+
+export const TINY_CONFIG: JanusConfig = { language, image, vq: vqDecoderConfig(vq) };
+
+/** The tiny Janus's weights as a checkpoint in memory, under the original names. */
+export function tinyJanusSource(): TensorSource {
+  const shapes = new Map(tinyJanusShapes().map(({ name, shape }) => [name, shape]));
+  return {
+    path: 'tiny Janus',
+    tensors: new Map(
+      [...shapes].map(([name, shape]) => {
+        const bytes = 4 * shape.reduce((product, n) => product * n, 1);
+        return [name, { name, shape, bytes, dtype: 'F32', file: 'memory' }];
+      }),
+    ),
+    readBytes: async () => {
+      throw new Error('not needed');
+    },
+    async readFloats(name, rows) {
+      const shape = shapes.get(name) as readonly number[];
+      const values = deterministicWeights(name, shape);
+      const line = values.length / (shape[0] as number);
+      return rows ? values.slice(rows.begin * line, rows.end * line) : values;
+    },
+  };
+}
+
+/** More about `tinyJanus`. */
+export interface TinyJanusOptions {
+  readonly checkpointing?: boolean;
+  readonly maxTensorBytes?: number;
+  readonly trainable?: boolean;
+}
+
+/** The tiny Janus as a policy, all of its language model trainable; the caller disposes it. */
+export async function tinyJanus(options: TinyJanusOptions = {}): Promise<JanusPolicy> {
+  const source = tinyJanusSource();
+  const { parameters, tensors } = await readJanusWeights(
+    TINY_CONFIG,
+    planJanus(TINY_CONFIG, source),
+    source,
+    {
+      trainable: options.trainable ?? true,
+      maxTensorBytes: options.maxTensorBytes ?? 2 ** 29,
+      check() {},
+    },
+  );
+  return janusPolicy({
+    ...{ config: TINY_CONFIG, parameters, variables: namedVariables(tensors) },
+    tokens: { begin: ids.bos, end: ids.eos, pad: ids.pad, beginImage: ids.beginImage },
+    checkpointing: options.checkpointing,
+  });
+}
