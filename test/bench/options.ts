@@ -14,13 +14,21 @@ export interface BenchOptions {
   readonly torch: boolean;
 }
 
-export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth'] as const;
+export const BENCHMARKS = [
+  'step',
+  'decode',
+  'train',
+  'kernels',
+  'memory',
+  'checkpointing',
+  'growth',
+] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 /** For whoever asks for something else. */
 export const USAGE = `Usage: npm run bench -- ${BENCHMARKS.join('|')}|all
-  [--size ${Object.keys(SIZES).join('|')}]   default: demo for step, S for the others
+  [--size ${Object.keys(SIZES).join('|')}]   default: demo for step, lean for checkpointing, S for the others
   [--rounds 5] [--workers 1,2] [--node PATH,PATH] [--no-torch] [--json FILE]
 or: npm run bench -- docs   writes docs/performance.md from test/bench/results/*.json
 PyTorch is measured where python3, or the python that BENCH_PYTHON names, can import torch and safetensors.`;

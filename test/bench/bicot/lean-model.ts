@@ -34,6 +34,8 @@ export interface LeanModel {
   /** `[d, image]` */
   readonly imageHead: tf.Tensor2D;
   readonly variables: readonly tf.Variable[];
+  /** All of them. */
+  readonly tensors: readonly tf.Tensor[];
   dispose(): void;
 }
 
@@ -92,7 +94,7 @@ export function leanModel(sizes: LeanSizes, trained: Trained): LeanModel {
     ...blocks.flatMap(trainedBlockParts),
     ...others.filter((tensor) => tensor instanceof tf.Variable),
   ];
-  return { backbone, embedding, textHead, imageHead, variables, dispose: () => tf.dispose(tensors) };
+  return { backbone, embedding, textHead, imageHead, variables, tensors, dispose: () => tf.dispose(tensors) };
 }
 
 /** Samples of random tokens. */

@@ -12,21 +12,28 @@ export type LeanStep = (model: LeanModel, samples: readonly LeanSample[]) => Gra
 export const straightforward: LeanStep = (model, samples) =>
   gradientsOf(model, samples, samples.length, false);
 
-/** Sample by sample, block by block, and a head that never has all logits. */
-export const memorySaving: LeanStep = (model, samples) => {
-  const accumulator = gradientAccumulator();
-  for (const sample of samples) accumulator.add(gradientsOf(model, [sample], samples.length, true));
-  return accumulator.take();
-};
+/**
+ * Sample by sample, block by block, and a head that never has all logits.
+ * @param checkpointing which blocks are computed again, as in `runBlocks`
+ */
+export function memorySaving(checkpointing: boolean | number): LeanStep {
+  return (model, samples) => {
+    const accumulator = gradientAccumulator();
+    for (const sample of samples) {
+      accumulator.add(gradientsOf(model, [sample], samples.length, checkpointing));
+    }
+    return accumulator.take();
+  };
+}
 
 function gradientsOf(
   model: LeanModel,
   part: readonly LeanSample[],
   count: number,
-  saves: boolean,
+  checkpointing: boolean | number,
 ): Gradients {
   const { value, grads } = tf.variableGrads(
-    () => tf.tidy(() => tf.div(stepLoss(model, part, saves), count)) as tf.Scalar,
+    () => tf.tidy(() => tf.div(stepLoss(model, part, checkpointing), count)) as tf.Scalar,
     [...model.variables],
   );
   value.dispose();
@@ -34,7 +41,11 @@ function gradientsOf(
 }
 
 /** Policy gradient of both levels: the plan given the prompt, the image given both. Mean over tokens, sum over samples. */
-function stepLoss(model: LeanModel, samples: readonly LeanSample[], saves: boolean): tf.Tensor {
+function stepLoss(
+  model: LeanModel,
+  samples: readonly LeanSample[],
+  checkpointing: boolean | number,
+): tf.Tensor {
   const text = model.textHead.shape[1];
   const planned = samples.map(({ prompt, plan }) => ({ context: prompt, completion: plan }));
   const drawn = samples.map(({ prompt, plan, image }) => ({
@@ -48,11 +59,11 @@ function stepLoss(model: LeanModel, samples: readonly LeanSample[], saves: boole
   ];
   return levels
     .map(({ rows, head, first }) => {
-      const hidden = predictingStates(model, rows, saves); // [N·T, d]
+      const hidden = predictingStates(model, rows, checkpointing); // [N·T, d]
       const targets = Int32Array.from(
         rows.flatMap(({ completion }) => [...completion.map((id) => id - first)]),
       );
-      const logProbs = saves
+      const logProbs = checkpointing
         ? headLogProbs(hidden, { weights: [head] }, targets)
         : tokenLogProbs(
             linear(hidden, head, { frozen: !(head instanceof tf.Variable) }),
@@ -73,7 +84,7 @@ interface Row {
 function predictingStates(
   { backbone, embedding }: LeanModel,
   rows: readonly Row[],
-  saves: boolean,
+  checkpointing: boolean | number,
 ): tf.Tensor2D {
   const { context, completion } = rows[0] as Row;
   const length = context.length + completion.length - 1;
@@ -84,7 +95,7 @@ function predictingStates(
     size,
   );
   const inputs = embed(embedding, tf.tensor1d(ids, 'int32'));
-  const stream = runBlocks(backbone, inputs, tables, { checkpointing: saves });
+  const stream = runBlocks(backbone, inputs, tables, { checkpointing });
   const places = rows.flatMap((_, row) =>
     Array.from(completion, (_, t) => row * length + context.length - 1 + t),
   );
