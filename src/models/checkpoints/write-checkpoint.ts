@@ -6,6 +6,10 @@ export interface WrittenTensor {
   readonly shape: readonly number[];
   bytes(): Promise<Uint8Array> | Uint8Array;
 }
-export async function writeCheckpoint(_folder: WritableFolder, _tensors: WrittenTensor[], _options: object): Promise<string[]> {
+export async function writeCheckpoint(
+  _folder: WritableFolder,
+  _tensors: WrittenTensor[],
+  _options: object,
+): Promise<string[]> {
   return [];
 }
