@@ -10,6 +10,8 @@ import type { Size } from '../sizes.js';
 /** The programs of a run, started when first needed. */
 export interface Bench {
   readonly rounds: number;
+  /** Size of the checkpoint that is loaded. */
+  readonly bytes: number;
   readonly implementations: readonly Implementation[];
   /** Implementations that are not there, and why. */
   readonly skipped: readonly Skipped[];
@@ -30,6 +32,7 @@ export function startBench(options: BenchOptions): Bench {
   const problems = new Map<string, string>();
   return {
     rounds: options.rounds,
+    bytes: options.bytes,
     implementations: all,
     skipped,
     async host(implementation) {
