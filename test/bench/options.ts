@@ -14,7 +14,7 @@ export interface BenchOptions {
   readonly torch: boolean;
 }
 
-export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth'] as const;
+export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth', 'vq'] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 

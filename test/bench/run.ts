@@ -1,5 +1,5 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|all`, with the options that it prints when it
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|vq|all`, with the options that it prints when it
  * does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
@@ -13,6 +13,7 @@ import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
 import { benchMemory } from './benchmarks/memory.js';
 import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
+import { benchVq } from './benchmarks/vq.js';
 import { type BenchmarkName, type BenchOptions, readOptions, USAGE } from './options.js';
 import { PAGE, readResults, writtenPage } from './report/page.js';
 import { circumstancesLine, resultTables } from './report/tables.js';
@@ -26,6 +27,7 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   kernels: benchKernels,
   memory: benchMemory,
   growth: benchGrowth,
+  vq: benchVq,
 };
 
 async function run(options: BenchOptions): Promise<void> {

@@ -14,6 +14,7 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   memory: 'Memory of an update',
   kernels: 'Kernels',
   growth: 'How cost grows',
+  vq: 'Image tokens to pixels',
 };
 
 /** What each table shows. */
@@ -32,4 +33,5 @@ TensorFlow.js computes in a scalar loop.`,
 cost by what it would be in proportion to the dimension, or for workers by one worker's cost shared out: 1 is linear.
 Workers share the work of one process; two processes do it twice, side by side and with nothing in common but the
 cores: more than 1 there is what the machine, and not bicot, takes from two workers.`,
+  vq: `One picture of Janus-Pro's and LlamaGen's decoder, in stock operations of TensorFlow.js. Nothing is sampled or trained.`,
 };
