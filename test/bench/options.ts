@@ -16,7 +16,7 @@ export interface BenchOptions {
   readonly bytes: number;
 }
 
-export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth', 'load'] as const;
+export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth', 'load', 'vq'] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
