@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { byBicot, janusWithAdapters, LAYOUTS } from '../../../test/reference/janus-by-bicot.js';
 import { compareWithGolden, type JanusGolden } from '../../../test/reference/janus-golden.js';
 import { describeOnBackends } from '../../../test/support/backends.js';
 import { isBicotError } from '../../errors.js';
@@ -9,7 +10,8 @@ import { tokenBatch } from '../../policy/tokens.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { memoryFolder } from '../checkpoints/memory-folder.js';
 import { openFolder } from '../checkpoints/node-folder.js';
-import { saveAdapters } from '../lora/peft-files.js';
+import type { LoraAdapters } from '../lora/adapters.js';
+import { encodePeft, saveAdapters } from '../lora/peft-files.js';
 import { adapterReference } from '../lora/reference.js';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors.js';
 import { loadJanus } from './load.js';
@@ -246,6 +248,20 @@ describe('loadJanus refuses', () => {
 });
 
 describe('adapters of Janus', () => {
+  it.each(LAYOUTS)('load in PEFT, and give the same log-probs there: %s', async (layout) => {
+    const made = await janusWithAdapters(layout);
+    // The committed files, which PEFT read to compute what logprobs.json says, are the bytes that bicot writes.
+    const files = await encodePeft(made.adapters as LoraAdapters);
+    for (const [file, bytes] of Object.entries(files)) {
+      expect(Buffer.from(bytes).equals(readFileSync(byBicot(`${layout}/${file}`))), file).toBe(true);
+    }
+    const expected = { ...golden, ...JSON.parse(readFileSync(byBicot('logprobs.json'), 'utf8'))[layout] };
+    const checks = (await compareWithGolden(made, expected)).filter(({ name }) => name.endsWith('log-probs'));
+    expect(checks).toHaveLength(2);
+    expect(failed(checks)).toEqual([]);
+    made.dispose();
+  });
+
   it('come back from their folder, and are the reference when they are off', async () => {
     const model = await loadJanus(at('bin'), { adapters: at('peft/original') });
     const { adapters } = model;
