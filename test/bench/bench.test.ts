@@ -64,7 +64,13 @@ describe('npm run bench', () => {
       workers: [1, 2],
       torch: true,
     });
-    for (const wrong of [[], ['run'], ['train', '--rounds', '0'], ['train', '--size', 'XL'], ['load', '--bytes', '4e9']]) {
+    for (const wrong of [
+      [],
+      ['run'],
+      ['train', '--rounds', '0'],
+      ['train', '--size', 'XL'],
+      ['load', '--bytes', '4e9'],
+    ]) {
       expect(readOptions(wrong)).toBeUndefined();
     }
   });
