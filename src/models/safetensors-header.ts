@@ -94,8 +94,11 @@ export function encodeHeader(
 }
 
 /** What a value of JSON is, in words. */
-const kindOf = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
 
 /** A JSON object, and neither a list nor null. */
 export function plainObject(value: unknown, what: string, fail: Fail): Record<string, unknown> {

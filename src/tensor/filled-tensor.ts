@@ -8,6 +8,9 @@ interface WasmBackend extends tf.KernelBackend {
   makeOutput(shape: number[], dtype: string): tf.TensorInfo;
 }
 
+/** The end of the memory. */
+const MAX_BYTES = 2 ** 32 - 1;
+
 /**
  * A float32 tensor whose numbers come piece by piece. On wasm they are written to the tensor's own memory, so that they
  * never exist twice; elsewhere into an array that becomes the tensor's.
@@ -31,11 +34,14 @@ async function filledOnWasm(
   shape: number[],
   fill: (values: () => Float32Array) => Promise<void>,
 ): Promise<tf.Tensor> {
+  const bytes = 4 * tf.util.sizeFromShape(shape);
+  // What is asked of malloc is taken modulo 2³².
+  if (bytes > MAX_BYTES) throw outOfMemory(shape, bytes);
   const info = backend.makeOutput(shape, 'float32');
   const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);
   try {
     const { memoryOffset } = backend.dataIdMap.get(info.dataId);
-    if (memoryOffset === 0 && tensor.size > 0) throw outOfMemory(shape, 4 * tensor.size);
+    if (memoryOffset === 0 && tensor.size > 0) throw outOfMemory(shape, bytes);
     await fill(() => new Float32Array(backend.wasm.HEAPU8.buffer, memoryOffset, tensor.size));
     return tensor;
   } catch (error) {
