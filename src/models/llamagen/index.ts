@@ -1,0 +1,2 @@
+/** LlamaGen. */
+export { type LlamaGenConfig, llamaGenConfig } from './config.js';
