@@ -64,6 +64,10 @@ const DEFAULTS = {
   reward: '',
   /** Of the adapters; 0 trains the whole language model, as the paper. */
   rank: 0,
+  /** Samples that are decoded side by side: memory, not results. */
+  'rows-at-once': 8,
+  /** What the device has, so that a run that can't fit is refused at once; 0 if nobody knows. */
+  'memory-gb': 0,
   /** `pro`, or `t2i-r1` for weights of T2I-R1. */
   roles: 'pro',
   /** What the planner is told and asked, `{}` standing for the prompt. */
@@ -127,6 +131,11 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
   // The policy, and the reference: the same weights with the adapters off, or a frozen copy of them.
   const policy = await loadJanus(settings.model, {
     lora: settings.rank > 0 ? { rank: settings.rank } : undefined,
+    memory: {
+      limitBytes: settings['memory-gb'] > 0 ? settings['memory-gb'] * 1e9 : undefined,
+      plan: { rowsAtOnce: settings['rows-at-once'], planTokens: settings['plan-tokens'] },
+      print: (table) => console.log(table),
+    },
     onProgress: ({ done, total, bytes }) =>
       status(`loading: tensor ${done} of ${total}, ${gigabytes(bytes)}`),
   });
@@ -143,6 +152,7 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
   });
   const rollout = bicot.biLevelRollout<bicot.PromptRow, JanusContext>({
     policy,
+    rowsAtOnce: settings['rows-at-once'],
     semantic: {
       space: 'text',
       sampling: { maxTokens: settings['plan-tokens'] },

@@ -36,6 +36,16 @@ export {
   type WrittenTensor,
   writeCheckpoint,
 } from './checkpoints/write-checkpoint.js';
+export { estimateFlops, type StepFlops, type StepPlan } from './estimate/flops.js';
+export {
+  assertFits,
+  estimateMemory,
+  formatMemory,
+  type MemoryEstimate,
+  type MemoryItem,
+  type TrainingPlan,
+} from './estimate/memory.js';
+export type { AdaptedMatrices, ModelSizes } from './estimate/sizes.js';
 export { fitPatchCodebook } from './fit-patch-codebook.js';
 export { createAdapters, type LoraAdapters, type MatricesByPath } from './lora/adapters.js';
 export type { ModuleNames, ModulePattern } from './lora/matching.js';

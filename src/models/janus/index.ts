@@ -6,6 +6,16 @@ export { memoryFolder } from '../checkpoints/memory-folder.js';
 export { openFolder } from '../checkpoints/node-folder.js';
 export type { RowRange, StoredDtype, StoredTensor, TensorSource } from '../checkpoints/source.js';
 export { type UrlFolderOptions, urlFolder } from '../checkpoints/url-folder.js';
+export { estimateFlops, type StepFlops, type StepPlan } from '../estimate/flops.js';
+export {
+  assertFits,
+  estimateMemory,
+  formatMemory,
+  type MemoryEstimate,
+  type MemoryItem,
+  type TrainingPlan,
+} from '../estimate/memory.js';
+export type { AdaptedMatrices, ModelSizes } from '../estimate/sizes.js';
 export type { LoraAdapters } from '../lora/adapters.js';
 export type { ModuleNames, ModulePattern } from '../lora/matching.js';
 export type { LoraOptions, LoraSettings } from '../lora/options.js';
@@ -13,6 +23,7 @@ export { type PeftFileOptions, saveAdapters } from '../lora/peft-files.js';
 export { adapterReference, withoutAdapters } from '../lora/reference.js';
 export type { VqDecoderConfig } from '../vq/config.js';
 export { type JanusConfig, type JanusLanguageConfig, type JanusLayout, parseJanusConfig } from './config.js';
+export type { JanusMemory } from './fit.js';
 export { type JanusModel, type LoadJanusOptions, loadJanus } from './load.js';
 export type { JanusPolicy } from './policy.js';
 export {
@@ -27,4 +38,5 @@ export {
 export type { LoadProgress } from './read.js';
 export { type SaveJanusOptions, type SaveProgress, saveJanus } from './save.js';
 export { arangeContexts, type JanusContext } from './sequences.js';
+export { janusSizes } from './sizes.js';
 export { type JanusTokenIds, type JanusTokenizer, janusTokenizer } from './tokenizer.js';

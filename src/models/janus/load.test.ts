@@ -14,6 +14,8 @@ import type { LoraAdapters } from '../lora/adapters.js';
 import { encodePeft, saveAdapters } from '../lora/peft-files.js';
 import { adapterReference } from '../lora/reference.js';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors.js';
+import { parseJanusConfig } from './config.js';
+import { assertWeightsFit } from './fit.js';
 import { loadJanus } from './load.js';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../test/fixtures/janus/${path}`, import.meta.url));
@@ -237,6 +239,37 @@ describe('loadJanus refuses', () => {
     const onProgress = ({ done }: { done: number }) => done === 50 && controller.abort();
     const error = await refusal(at('original'), { onProgress, signal: controller.signal });
     expect(isBicotError(error, 'aborted')).toBe(true);
+  });
+
+  it('a training that does not fit, with its table and before a weight is read', async () => {
+    let table = '';
+    const print = (text: string) => {
+      table = text;
+    };
+    const onProgress = () => {
+      throw new Error('something was read');
+    };
+    const memory = { limitBytes: 1e6, print };
+    const error = await refusal(at('bin'), { memory, onProgress });
+    expect(isBicotError(error, 'value')).toBe(true);
+    expect(error.message).toMatch(/takes about \d+\.\d MB, but the device has 1\.0 MB/);
+    expect(table).toMatch(/weights: language model +0\.2 MB/);
+    const roomy = await loadJanus(at('bin'), { memory: { limitBytes: 1e9 } });
+    roomy.dispose();
+  });
+
+  it('weights that wasm has no room for', async () => {
+    const large = { vocab_size: 102_400, num_hidden_layers: 30 };
+    const folder = await changed('original', {
+      'config.json': text((config: object) => ({ ...config, language_config: large })),
+    });
+    // It fits no checkpoint at hand either; the check of names comes first, so ask for this one alone.
+    const config = parseJanusConfig({ language_config: large });
+    await tf.setBackend('wasm');
+    expect(() => assertWeightsFit(config)).toThrow(
+      /28\.\d\d GB, but the memory of the wasm backend ends at 4\.29 GB/,
+    );
+    expect((await refusal(folder)).message).toMatch(/Different|Missing/);
   });
 
   it('new and saved adapters at once, and adapters of other modules', async () => {

@@ -11,6 +11,7 @@ import { loadAdapters } from '../lora/peft-files.js';
 import { disposeVqParameters } from '../vq/parameters.js';
 import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.js';
 import { readJson } from './files.js';
+import { assertJanusFits, assertWeightsFit, type JanusMemory } from './fit.js';
 import { isUnused, layoutName, layoutOf } from './names.js';
 import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
@@ -30,6 +31,8 @@ export interface LoadJanusOptions {
   readonly checkpointing?: boolean;
   /** The text embedding and head are kept in pieces of at most so many bytes, for devices whose buffers are limited. Default 512 MiB. */
   readonly maxTensorBytes?: number;
+  /** Estimate what training takes before anything is read, and refuse what can't fit. Default: only that weights fit wasm. */
+  readonly memory?: JanusMemory;
   /** Let pass tensors that are not Janus's. Default false: they are an error. */
   readonly allowLeftOver?: boolean;
   /** Called after each tensor. */
@@ -63,7 +66,8 @@ const PIECE_BYTES = 2 ** 29;
 /**
  * Loads Janus-Pro: `config.json`, `tokenizer.json` and the weights, from safetensors or PyTorch's `.bin` files, in one or
  * several shards, under DeepSeek's names or those of the Hugging Face port. Tensors are read one by one; those for the
- * understanding of images are left where they are. Everything is checked against `config.json` before the first is read.
+ * understanding of images are left where they are. Everything is checked against `config.json` before the first is read, and
+ * with `memory` that a training fits.
  * @param from a directory (in Node), a URL, or a folder of the caller's making
  * @returns the caller disposes it
  * @throws BicotError `checkpoint` for a folder that isn't Janus, is damaged, or does not fit its config.json; `aborted`
@@ -83,6 +87,11 @@ export async function loadJanus(
       'value',
       'loadJanus: lora makes new adapters and adapters loads saved ones; give one of the two.',
     );
+  }
+  assertWeightsFit(config);
+  if (options.memory) {
+    const rank = lora?.rank ?? (options.adapters === undefined ? 0 : 8);
+    assertJanusFits(config, options.memory, { rank, checkpointing: options.checkpointing });
   }
   const weights = await readJanusWeights(config, plan, source, {
     trainable: !frozen && !lora && options.adapters === undefined,
