@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
+import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
@@ -12,7 +13,7 @@ import { layoutName } from './names.js';
 import { blockMatrices, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
 import { type JanusPolicy, janusPolicy } from './policy.js';
-import { type LoadProgress, readJanusWeights } from './read.js';
+import { readJanusWeights } from './read.js';
 import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 
 /** How `loadJanus` loads. */
