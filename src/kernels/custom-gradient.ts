@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { freeSaved } from '../tensor/gradients.js';
 
 /**
  * An operation with a gradient of its own, with the types that `tf.customGrad` lacks.
@@ -26,6 +27,7 @@ export function withGradient<Output extends tf.Tensor>(
       gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => {
         // Without a tidy of its own, what it makes on the way would live until the whole backward pass is over.
         const gradients = tf.tidy(() => [...backward(dy as Output, kept)]);
+        freeSaved(kept, gradients);
         return gradients.length === 1 ? (gradients[0] as tf.Tensor) : gradients;
       },
     };

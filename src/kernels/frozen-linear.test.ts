@@ -86,6 +86,33 @@ describeOnBackends('frozen weights', () => {
   }
 });
 
+describeOnBackends('unread products', () => {
+  for (const kernels of ['fused', 'composed'] as const) {
+    for (const frozen of [false, true]) {
+      it(`have the gradients of others, and zeros for a value, ${frozen ? 'frozen, ' : ''}${kernels}`, async () => {
+        const run = async (): Promise<void> => {
+          const [x, w, dy] = [normal('x', [4, 5]), normal('w', [5, 3]), normal('dy', [4, 3])];
+          const of = (unread: boolean) =>
+            tf.valueAndGrads((y, v) => linear(y as tf.Tensor2D, v as tf.Tensor2D, { frozen, unread }));
+          const inputs = frozen ? [x] : [x, w];
+          const alone = (unread: boolean) =>
+            tf.valueAndGrads((y) => linear(y as tf.Tensor2D, w, { frozen, unread }));
+          const [got, expected] = (frozen ? [alone(true), alone(false)] : [of(true), of(false)]).map((each) =>
+            each(inputs, dy),
+          ) as [ReturnType<ReturnType<typeof of>>, ReturnType<ReturnType<typeof of>>];
+          expect(await take(got.value)).toEqual(new Float32Array(12));
+          expect(got.grads.length).toBe(inputs.length);
+          for (const [i, gradient] of got.grads.entries()) {
+            expect(await take(gradient)).toBeAllclose(await take(expected.grads[i] as tf.Tensor), 1e-6);
+          }
+          tf.dispose([x, w, dy, expected.value]);
+        };
+        await expectNoLeak(() => (kernels === 'composed' ? withComposed(run) : run()));
+      });
+    }
+  }
+});
+
 describeOnBackends('sum', () => {
   it('adds, with a gradient for each, also of a tensor with itself', async () => {
     const [a, b, dy] = ['a', 'b', 'dy'].map((name) => normal(name, [3, 2] as readonly number[])) as [

@@ -29,7 +29,8 @@ export const LOGITS_BYTES = 64 * 2 ** 20;
 /**
  * `tokenLogProbs(hidden · head / temperature, targets)` without all logits at once, for vocabularies so large that
  * `[M, V]` does not fit. Some positions are computed at a time, over the columns of one weight at a time; the backward
- * pass computes the logits once more. Kept are the hidden states and one number a position.
+ * pass computes the logits once more. Kept are the hidden states and one number a position; only logits that are a single
+ * such piece are kept as they are, since computing them again would save little.
  *
  * Rows are cut and columns are not: few positions need few logits however large the vocabulary, while a slice of a
  * frozen weight would be a copy of it. A head whose weights must be in pieces anyway is given as those.
@@ -43,38 +44,36 @@ export const LOGITS_BYTES = 64 * 2 ** 20;
  */
 export function headLogProbs(
   hidden: tf.Tensor2D,
-  head: OutputHead,
+  { weights, biases }: OutputHead,
   targets: Int32Array | tf.Tensor1D,
   options: HeadLogProbsOptions = {},
 ): tf.Tensor1D {
-  const { weights, biases = [] } = head;
-  const positions = checkHead(hidden, head);
-  const { temperature = 1, rows = defaultRows(weights), trained = variablesOf(head) } = options;
+  const positions = checkHead(hidden, { weights, biases });
+  const head: readonly tf.Tensor[] = [...weights, ...(biases ?? [])];
+  const { temperature = 1, rows = defaultRows(weights), trained = head.filter(isVariable) } = options;
   checkOptions(head, { temperature, rows, trained });
   checkTargets(targets, positions, widthOf(weights));
   const trains = (tensor: tf.Tensor): boolean => trained.includes(tensor);
   const planOf = (tensors: readonly tf.Tensor[]): HeadPlan => ({
-    chunks: chunksOf(weights.length, tensors, [...weights, ...biases].map(trains)),
+    chunks: chunksOf(weights.length, tensors, head.map(trains)),
     temperature,
     rows,
   });
   return tf.tidy(() => {
     const ids = targets instanceof Int32Array ? tf.tensor1d(targets, 'int32') : targets;
     return withGradient<tf.Tensor1D>(
-      [hidden, ...[...weights, ...biases].filter(trains)],
+      [hidden, ...head.filter(trains)],
       () => {
-        const made = headStatistics(hidden, ids, planOf([...weights, ...biases]));
+        const made = headStatistics(hidden, ids, planOf(head));
+        const kept = made.logits ? [made.logits] : [];
         // The head is saved too: its clones cost nothing, and a tidy may dispose it before the backward pass.
-        return { value: made.logProbs, saved: [hidden, ids, made.normalizers, ...weights, ...biases] };
+        return { value: made.logProbs, saved: [hidden, ids, made.normalizers, ...head, ...kept] };
       },
       (dy, saved) => {
-        const [hidden, targets, normalizers, ...tensors] = saved as [
-          tf.Tensor2D,
-          tf.Tensor1D,
-          tf.Tensor1D,
-          ...tf.Tensor[],
-        ];
-        const made = headGradients({ hidden, targets, normalizers, dy }, planOf(tensors));
+        const [hidden, targets, normalizers] = saved as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D];
+        const [tensors, [logits]] = [saved.slice(3, 3 + head.length), saved.slice(3 + head.length)];
+        const rows = { hidden, targets, normalizers, dy, logits: logits as tf.Tensor2D | undefined };
+        const made = headGradients(rows, planOf(tensors));
         return [made.hidden, ...made.weights, ...made.biases].filter((gradient) => gradient !== undefined);
       },
     );
@@ -107,8 +106,7 @@ function defaultRows(weights: readonly tf.Tensor2D[]): number {
   return Math.max(1, Math.floor(LOGITS_BYTES / (4 * widest)));
 }
 
-const variablesOf = ({ weights, biases = [] }: OutputHead): tf.Tensor[] =>
-  [...weights, ...biases].filter((tensor) => tensor instanceof tf.Variable);
+const isVariable = (tensor: tf.Tensor): boolean => tensor instanceof tf.Variable;
 
 /** M, after the shapes were checked. */
 function checkHead(hidden: tf.Tensor2D, { weights, biases }: OutputHead): number {
@@ -130,15 +128,14 @@ function checkHead(hidden: tf.Tensor2D, { weights, biases }: OutputHead): number
 }
 
 function checkOptions(
-  { weights, biases = [] }: OutputHead,
+  head: readonly tf.Tensor[],
   { temperature, rows, trained }: Required<HeadLogProbsOptions>,
 ): void {
   assertNumber('headLogProbs', 'temperature', temperature, POSITIVE);
   if (!Number.isInteger(rows) || rows < 1) {
     throw new BicotError('value', `headLogProbs: rows is ${rows}; a positive whole number is needed.`);
   }
-  const tensors: readonly tf.Tensor[] = [...weights, ...biases];
-  if (trained.some((tensor) => !tensors.includes(tensor))) {
+  if (trained.some((tensor) => !head.includes(tensor))) {
     throw new BicotError(
       'value',
       'headLogProbs: trained lists a tensor that is no weight or bias of the head. List those of the head only.',

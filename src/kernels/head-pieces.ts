@@ -32,8 +32,14 @@ export interface HeadPlan {
   readonly rows: number;
 }
 
+/** Logits that are small enough to be kept. */
+export interface KeptLogits {
+  /** `[M, V]`, over the temperature; absent unless they are a single piece. */
+  readonly logits?: tf.Tensor2D;
+}
+
 /** What gradients are made of. */
-export interface HeadRows extends RowGradients {
+export interface HeadRows extends RowGradients, KeptLogits {
   /** `[M, d]` */
   readonly hidden: tf.Tensor2D;
 }
@@ -49,27 +55,38 @@ export interface HeadGradients {
  * Log-probs of the targets under all chunks together, some rows at a time.
  * @param hidden `[M, d]`
  * @param targets `[M]`, int32
- * @returns `[M]` each; the caller disposes them
+ * @returns `[M]` each, and the logits if they are a single piece; the caller disposes them
  */
-export function headStatistics(hidden: tf.Tensor2D, targets: tf.Tensor1D, plan: HeadPlan): RowStatistics {
-  return tf.tidy(() => {
+export function headStatistics(
+  hidden: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  plan: HeadPlan,
+): RowStatistics & KeptLogits {
+  const [all, ...more] = ranges(hidden.shape[0], plan.rows);
+  const [chunk, ...others] = plan.chunks;
+  if (all && chunk && more.length + others.length === 0) {
+    return tidied(() => {
+      const logits = logitsOf(scaledRows(hidden, all, plan), chunk, plan);
+      return { ...rowStatistics(logits, targets), logits };
+    });
+  }
+  return tidied(() => {
     const pieces = ranges(hidden.shape[0], plan.rows).map((range) =>
-      tidied(() => {
-        const [states, ids] = [scaledRows(hidden, range, plan), rowsOf(targets, range)];
-        return combined(
-          ids,
-          plan.chunks,
-          plan.chunks.map((chunk) =>
-            tidied(() => rowStatistics(logitsOf(states, chunk, plan), targetsIn(ids, chunk))),
-          ),
-        );
-      }),
+      tidied(() => pieceStatistics(scaledRows(hidden, range, plan), rowsOf(targets, range), plan)),
     );
     return {
       logProbs: joined(pieces.map(({ logProbs }) => logProbs)),
       normalizers: joined(pieces.map(({ normalizers }) => normalizers)),
     };
-  }) as RowStatistics;
+  });
+}
+
+/** What some rows give under all chunks. */
+function pieceStatistics(states: tf.Tensor2D, ids: tf.Tensor1D, plan: HeadPlan): RowStatistics {
+  const ofChunks = plan.chunks.map((chunk) =>
+    tidied(() => rowStatistics(logitsOf(states, chunk, plan), targetsIn(ids, chunk))),
+  );
+  return combined(ids, plan.chunks, ofChunks);
 }
 
 /** Gradients of the hidden states and of what is trained; the caller disposes them. */
@@ -80,6 +97,7 @@ export function headGradients({ hidden, ...rows }: HeadRows, plan: HeadPlan): He
       targets: rowsOf(rows.targets, range),
       normalizers: rowsOf(rows.normalizers, range),
       dy: rowsOf(rows.dy, range),
+      logits: rows.logits,
       gradient: undefined as tf.Tensor2D | undefined,
     }));
     // Chunk by chunk, so that the gradient of one weight at a time is summed.
@@ -103,13 +121,16 @@ export function headGradients({ hidden, ...rows }: HeadRows, plan: HeadPlan): He
 
 /** What some rows give for a chunk, before the temperature. */
 function pieceGradients(
-  { states, ...row }: RowGradients & { readonly states: tf.Tensor2D },
+  { states, logits, ...row }: RowGradients & KeptLogits & { readonly states: tf.Tensor2D },
   chunk: HeadChunk,
   plan: HeadPlan,
 ): { readonly states: tf.Tensor2D; readonly weight?: tf.Tensor2D; readonly bias?: tf.Tensor1D } {
   return tidied(() => {
     const dLogits = tf.tidy(() =>
-      logitsGradient(logitsOf(states, chunk, plan), { ...row, targets: targetsIn(row.targets, chunk) }),
+      logitsGradient(logits ?? logitsOf(states, chunk, plan), {
+        ...row,
+        targets: targetsIn(row.targets, chunk),
+      }),
     );
     return {
       states: timesTransposed(dLogits, chunk.weight),

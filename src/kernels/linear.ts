@@ -4,11 +4,14 @@ import { isFused } from './choice.js';
 import { composedLinear } from './composed/linear.js';
 import { frozenLinear } from './frozen-linear.js';
 import { fusedLinear, fusedProjections, LINEAR, PROJECTIONS } from './fused/linear.js';
+import { unreadLinear } from './unread-linear.js';
 
 /** More about `linear`. */
 export interface LinearOptions {
   /** The weight gets no gradient, and what only that would need is neither kept nor computed. Default false. */
   readonly frozen?: boolean;
+  /** Only gradients are wanted: the result is zeros and costs nothing. Default false. */
+  readonly unread?: boolean;
 }
 
 /** More about `projections`. */
@@ -23,8 +26,13 @@ export interface ProjectionsOptions {
  * @param w `[in, out]`
  * @returns `[N, out]`; the caller disposes it
  */
-export function linear(x: tf.Tensor2D, w: tf.Tensor2D, { frozen = false }: LinearOptions = {}): tf.Tensor2D {
+export function linear(
+  x: tf.Tensor2D,
+  w: tf.Tensor2D,
+  { frozen = false, unread = false }: LinearOptions = {},
+): tf.Tensor2D {
   assertShape('linear: weight', w, [x.shape[1], null], '[in, out]');
+  if (unread) return unreadLinear(x, w, frozen);
   if (frozen) return frozenLinear(x, w);
   return isFused(LINEAR, [x, w]) ? fusedLinear(x, w) : composedLinear(x, w);
 }

@@ -2,6 +2,7 @@ import { BicotError } from '../errors.js';
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
+import { assertLength } from '../tensor/shape.js';
 import { contentTokens, decodeTexts, sampleLevel } from './level.js';
 import { assertRolloutRequest, type RolloutFunction } from './request.js';
 import { assembleRollout } from './samples.js';
@@ -32,6 +33,11 @@ export interface TokenLevel<Prompt, Context> {
   readonly sampling: SamplingOptions;
   /** What an image is conditioned on (prompt and plan in the drawing template). */
   readonly context: (prompt: Prompt, plan: SampledPlan) => Context;
+  /**
+   * A last word on the contexts of a whole rollout, where one depends on the others: `arangeContexts` of Janus, for one. Gives
+   * as many, in the same order. Default: they stay as they are.
+   */
+  readonly together?: (contexts: readonly Context[]) => readonly Context[];
   /** Who draws. Default: the rollout's policy. */
   readonly policy?: Policy<Context>;
 }
@@ -75,12 +81,14 @@ export function biLevelRollout<Prompt, Context>(
       request,
     );
     const texts = decodeTexts(plans);
-    const contexts = plans.contexts.map((_, row) =>
+    const apart = plans.contexts.map((_, row) =>
       token.context(prompts[Math.floor(row / plansPerPrompt)] as Prompt, {
         ids: contentTokens(plans, row),
         ...(texts && { text: texts[row] as string }),
       }),
     ); // [N / imagesPerPlan]
+    const contexts = token.together ? token.together(apart) : apart;
+    assertLength('biLevelRollout: what token.together gives', contexts, apart.length, 'N / imagesPerPlan');
     const images = await sampleLevel(
       {
         name: 'token',

@@ -184,6 +184,15 @@ describeOnBackends('checkpoint', () => {
     tf.dispose([ids, table]);
   });
 
+  it('may compute something else the second time, of the same gradients', async () => {
+    const x = normal('x', [4]);
+    const again = (y: tf.Tensor): tf.Tensor => tf.sub(tf.square(y), 7);
+    const { value, grad } = tf.valueAndGrad((y) => checkpoint((z) => tf.square(z), [y], [], [], again))(x);
+    expect(await value.data()).toEqual(await tf.square(x).data());
+    expect(await grad.data()).toBeAllclose((await tf.mul(x, 2).data()) as Float32Array, 1e-6);
+    tf.dispose([x, value, grad]);
+  });
+
   it('leaves the tape in order when compute fails the second time', () => {
     let calls = 0;
     const x = normal('x', [2]);

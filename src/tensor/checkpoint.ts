@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { freeSaved } from './gradients.js';
 
 /**
  * Activation checkpointing (Chen et al. 2016): computes a value and forgets what its gradient would need; the backward
@@ -16,6 +17,8 @@ import * as tf from '@tensorflow/tfjs';
  * backward pass. One that is missing here gets none.
  * @param constants given to `compute` after the inputs, of any type, kept as inputs are, but without gradients: tables,
  * masks, ids
+ * @param again what the backward pass computes, if not `compute`: something of the same gradients, whose value nobody
+ * reads, so that what only the value needs may be left out
  * @returns what `compute` returns; the caller disposes it
  */
 export function checkpoint<Result extends tf.Tensor>(
@@ -23,9 +26,10 @@ export function checkpoint<Result extends tf.Tensor>(
   inputs: readonly tf.Tensor[],
   variables: readonly tf.Tensor[] = [],
   constants: readonly tf.Tensor[] = [],
+  again: (...inputs: tf.Tensor[]) => Result = compute,
 ): Result {
-  const run = (args: readonly tf.Tensor[]): Result => {
-    const result = compute(...args);
+  const run = (made: typeof compute, args: readonly tf.Tensor[]): Result => {
+    const result = made(...args);
     // A result that is an argument itself must become a tensor of its own: both get a gradient, and one is disposed.
     return args.includes(result) || variables.includes(result) ? tf.clone(result) : result;
   };
@@ -34,10 +38,13 @@ export function checkpoint<Result extends tf.Tensor>(
     const save = args[args.length - 1] as unknown as (tensors: tf.Tensor[]) => void;
     save([...inputs, ...constants]);
     return {
-      value: run([...inputs, ...constants]),
-      gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => [
-        ...recomputedGradients(() => run(kept), [...kept.slice(0, inputs.length), ...variables], dy),
-      ],
+      value: run(compute, [...inputs, ...constants]),
+      gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => {
+        const sources = [...kept.slice(0, inputs.length), ...variables];
+        const gradients = recomputedGradients(() => run(again, kept), sources, dy);
+        freeSaved(kept, gradients);
+        return gradients;
+      },
     };
   });
   return tf.tidy(() => op(...inputs, ...variables)) as Result;

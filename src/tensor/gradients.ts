@@ -10,6 +10,18 @@ export function untaped<T extends tf.Tensor>(compute: () => T): T {
   return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))() as T;
 }
 
+/**
+ * Frees what a custom gradient had saved once its gradients are computed. TensorFlow.js does so only at the end of the
+ * whole backward pass, when gradients have taken as much room again.
+ * @param saved the clones that TensorFlow.js gave to the gradient function
+ * @param gradients what it returns; stays
+ */
+export function freeSaved(saved: readonly tf.Tensor[], gradients: readonly tf.Tensor[]): void {
+  // Inside a gradient of a gradient, the outer pass calls the same function again.
+  if (tf.engine().state.gradientDepth > 0) return;
+  tf.dispose(saved.filter((tensor) => !gradients.includes(tensor)));
+}
+
 /** The same values, with no gradient through them. Same shape; the caller disposes it. */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   return untaped(() => tf.clone(x));

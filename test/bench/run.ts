@@ -1,5 +1,5 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|all`, with the options that it prints when it
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|load|vq|all`, with the options that it prints when it
  * does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
@@ -11,8 +11,10 @@ import { selectBackend } from 'bicot/node';
 import { type Bench, startBench } from './benchmarks/bench.js';
 import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
+import { benchLoad } from './benchmarks/load.js';
 import { benchMemory } from './benchmarks/memory.js';
 import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
+import { benchVq } from './benchmarks/vq.js';
 import { type BenchmarkName, type BenchOptions, readOptions, USAGE } from './options.js';
 import { PAGE, readResults, writtenPage } from './report/page.js';
 import { circumstancesLine, resultTables } from './report/tables.js';
@@ -26,6 +28,8 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   kernels: benchKernels,
   memory: benchMemory,
   growth: benchGrowth,
+  load: benchLoad,
+  vq: benchVq,
 };
 
 async function run(options: BenchOptions): Promise<void> {

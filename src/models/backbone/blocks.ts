@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { causalAttention } from '../../kernels/causal-attention.js';
 import { addRmsNorm, rmsNorm } from '../../kernels/rms-norm.js';
 import type { RotaryTables } from '../../kernels/rotary.js';
+import { sum } from '../../kernels/sum.js';
 import { swiglu } from '../../kernels/swiglu.js';
 import { checkpoint } from '../../tensor/checkpoint.js';
-import { type Matrix, multiply, trainedParts } from './matrix.js';
+import { type Matrix, type MultiplyOptions, multiply, trainedParts } from './matrix.js';
 
 /** One pre-norm block of the LLaMA kind: attention with rotary positions, then SwiGLU; no biases. */
 export interface Block {
@@ -43,6 +44,8 @@ export interface RunBlocksOptions {
   readonly onBlock?: (block: number, made: BlockKeyValues) => void;
   /** Keep only the stream between blocks for the backward pass, which then computes each block again. Default false. */
   readonly checkpointing?: boolean;
+  /** Only gradients are wanted: the last product is left out, and the result is not the stream. Default false. */
+  readonly unread?: boolean;
 }
 
 /**
@@ -55,7 +58,7 @@ export function runBlocks(
   backbone: Backbone,
   x: tf.Tensor2D,
   rotary: RotaryTables,
-  { onBlock, checkpointing = false }: RunBlocksOptions = {},
+  { onBlock, checkpointing = false, unread = false }: RunBlocksOptions = {},
 ): tf.Tensor2D {
   if (checkpointing && !onBlock) return runCheckpointed(backbone, x, rotary);
   const { heads, rmsEpsilon, blocks } = backbone;
@@ -72,10 +75,10 @@ export function runBlocks(
       const attended = causalAttention(queries, keys, values, rotary, heads);
       ({ stream, normed } = addRmsNorm(stream, only(attended, block.output), block.mlpNorm, rmsEpsilon));
       const [gate, up] = multiply(normed, [block.gate, block.up]) as [tf.Tensor2D, tf.Tensor2D];
-      const branch = only(swiglu(gate, up), block.down);
       const next = blocks[i + 1];
+      const branch = only(swiglu(gate, up), block.down, { unread: unread && !next });
       if (next) ({ stream, normed } = addRmsNorm(stream, branch, next.attentionNorm, rmsEpsilon));
-      else stream = tf.add(stream, branch);
+      else stream = sum(stream, branch);
     });
     return stream;
   });
@@ -84,32 +87,36 @@ export function runBlocks(
 /** The same, block by block. */
 function runCheckpointed(backbone: Backbone, x: tf.Tensor2D, rotary: RotaryTables): tf.Tensor2D {
   const { cos, sin, half, halfTransposed } = rotary;
+  const run =
+    (block: Block, unread: boolean) =>
+    (...args: tf.Tensor[]): tf.Tensor2D => {
+      const [own, cos, sin, half, halfTransposed] = args as [
+        tf.Tensor2D,
+        tf.Tensor3D,
+        tf.Tensor3D,
+        tf.Tensor2D,
+        tf.Tensor2D,
+      ];
+      const tables = { cos, sin, half, halfTransposed, dispose() {} };
+      return runBlocks({ ...backbone, blocks: [block] }, own, tables, { unread });
+    };
   return tf.tidy(() =>
     backbone.blocks.reduce(
       (stream, block) =>
         checkpoint(
-          (...args) => {
-            const [own, cos, sin, half, halfTransposed] = args as [
-              tf.Tensor2D,
-              tf.Tensor3D,
-              tf.Tensor3D,
-              tf.Tensor2D,
-              tf.Tensor2D,
-            ];
-            const tables = { cos, sin, half, halfTransposed, dispose() {} };
-            return runBlocks({ ...backbone, blocks: [block] }, own, tables);
-          },
+          run(block, false),
           [stream],
           trainedBlockParts(block),
           [cos, sin, half, halfTransposed],
+          run(block, true),
         ),
       x,
     ),
   );
 }
 
-function only(x: tf.Tensor2D, matrix: Matrix): tf.Tensor2D {
-  return multiply(x, [matrix])[0] as tf.Tensor2D;
+function only(x: tf.Tensor2D, matrix: Matrix, options?: MultiplyOptions): tf.Tensor2D {
+  return multiply(x, [matrix], options)[0] as tf.Tensor2D;
 }
 
 /** The variables of a block, which gradients go to. */

@@ -42,26 +42,41 @@ export function activeAdapter(matrix: Matrix): Adapter | undefined {
 /** Whether a matrix itself gets no gradient: it is no variable. */
 const isFrozen = (matrix: Matrix): boolean => !(weightOf(matrix) instanceof tf.Variable);
 
+/** More about `multiply`. */
+export interface MultiplyOptions {
+  /** Only gradients are wanted: the results are zeros. Default false. */
+  readonly unread?: boolean;
+}
+
 /**
  * `x · W` for several matrices, with what their adapters add. Gradients go to x, to variables and to adapters.
  * @param x `[N, in]`
  * @returns `[N, outᵢ]` each; the caller disposes them
  */
-export function multiply(x: tf.Tensor2D, matrices: readonly Matrix[]): tf.Tensor2D[] {
+export function multiply(
+  x: tf.Tensor2D,
+  matrices: readonly Matrix[],
+  { unread = false }: MultiplyOptions = {},
+): tf.Tensor2D[] {
+  const frozen = matrices.map(isFrozen);
   const products =
-    matrices.length === 1
-      ? [linear(x, weightOf(matrices[0] as Matrix), { frozen: isFrozen(matrices[0] as Matrix) })]
-      : projections(x, matrices.map(weightOf), { frozen: matrices.map(isFrozen) });
+    matrices.length === 1 || unread
+      ? matrices.map((matrix, i) => linear(x, weightOf(matrix), { frozen: frozen[i], unread }))
+      : projections(x, matrices.map(weightOf), { frozen });
   return products.map((product, i) => {
     const adapter = activeAdapter(matrices[i] as Matrix);
-    return adapter ? sum(product, correction(x, adapter)) : product;
+    return adapter ? sum(product, correction(x, adapter, { unread })) : product;
   });
 }
 
 /** `scale · (x · A) · B`, `[N, out]`. */
-export function correction(x: tf.Tensor2D, { down, up, scale }: Adapter): tf.Tensor2D {
-  // Scaled where it is narrow: a product keeps both its factors for the gradient.
-  return linear(tf.mul(linear(x, down), scale), up);
+export function correction(
+  x: tf.Tensor2D,
+  { down, up, scale }: Adapter,
+  { unread }: MultiplyOptions = {},
+): tf.Tensor2D {
+  // Scaled where it is narrow: a product with a number keeps both for the gradient.
+  return linear(tf.mul(linear(x, down), scale), up, { unread });
 }
 
 /** `W + scale · A · B`, `[in, out]`; the caller disposes it. */

@@ -6,6 +6,7 @@ import { assertScored, decode, decodeCheck } from '../bicot/decoding.js';
 import { kernelVariants } from '../bicot/kernels.js';
 import { loadPolicy } from '../bicot/policy.js';
 import { recordingOptimizer, startRun } from '../bicot/training.js';
+import { vqVariants } from '../bicot/vq.js';
 import type { Check } from '../check.js';
 import { type Problem, readProblem } from '../problem.js';
 import { type BicotVariant, bicotVariants, createSampler, useKernels } from '../variants.js';
@@ -56,6 +57,7 @@ async function openDecoding(request: OpenRequest, problem: Problem, variant: Bic
 }
 
 async function open(request: OpenRequest): Promise<Session> {
+  if (request.task === 'vq') return vqVariants(request.problem);
   const problem = readProblem(request.problem);
   if (request.task === 'kernels' || request.task === 'products') {
     return kernelVariants(problem, variants, request.task === 'products');

@@ -5,7 +5,7 @@ import type { Check } from '../check.js';
 // over stdin and stdout; a process that is not asked computes nothing.
 
 /** Benchmarks that a process can open. */
-export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products';
+export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products' | 'vq';
 
 /** A variant that was not run. */
 export interface Skipped {

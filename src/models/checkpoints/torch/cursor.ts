@@ -26,8 +26,9 @@ export function startCursor(bytes: Uint8Array, fail: PickleFail): Cursor {
     uint: (count) => take(count).reduceRight((value, byte) => value * 256 + byte, 0),
     int(count) {
       const unsigned = take(count).reduceRight((value, byte) => value * 256n + BigInt(byte), 0n);
-      const value = Number(BigInt.asIntN(count * 8, unsigned));
-      return Number.isSafeInteger(value) ? value : fail(`it has the number ${value}`);
+      const signed = BigInt.asIntN(count * 8, unsigned);
+      const value = Number(signed);
+      return Number.isSafeInteger(value) ? value : fail(`it has the number ${signed}`);
     },
     float() {
       const { buffer, byteOffset } = take(8);
