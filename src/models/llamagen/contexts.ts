@@ -28,6 +28,18 @@ export const contextTokens = (context: LlamaGenContext): number => (isClass(cont
 export const contextKey = (context: LlamaGenContext): unknown =>
   isClass(context) ? context.label : context.features;
 
+/** Rows whose contexts have as many tokens, group by group. */
+export function rowsByLength(contexts: readonly LlamaGenContext[]): number[][] {
+  const groups = new Map<number, number[]>();
+  for (const [row, context] of contexts.entries()) {
+    const tokens = contextTokens(context);
+    const group = groups.get(tokens);
+    if (group) group.push(row);
+    else groups.set(tokens, [row]);
+  }
+  return [...groups.values()];
+}
+
 /**
  * Throws unless a context is of the model's kind and can be.
  * @throws BicotError `value`, `shape` or `token-range`

@@ -4,7 +4,7 @@ import { type Head, type PackedBackbone, packBackbone } from '../backbone/decode
 import { distinctContexts, startBackboneDecoding } from '../backbone/decoding.js';
 import { mergeSessions } from '../backbone/merge-sessions.js';
 import type { LlamaGenConfig } from './config.js';
-import { contextKey, contextTokens, type LlamaGenContext } from './contexts.js';
+import { contextKey, contextTokens, type LlamaGenContext, rowsByLength } from './contexts.js';
 import { embedConditions, embedImageTokens } from './forward.js';
 import type { LlamaGenParameters } from './parameters.js';
 import { llamaGenRotary } from './rotary.js';
@@ -28,11 +28,7 @@ export function startLlamaGenDecoding(
   contexts: readonly LlamaGenContext[],
   options: DecodeOptions,
 ): DecodingSession {
-  const groups = new Map<number, number[]>();
-  contexts.forEach((context, place) => {
-    const tokens = contextTokens(context);
-    groups.set(tokens, [...(groups.get(tokens) ?? []), place]);
-  });
+  const groups = rowsByLength(contexts);
   const sessionOf = (places: readonly number[], packed?: PackedBackbone) =>
     startSession(
       model,
@@ -40,10 +36,10 @@ export function startLlamaGenDecoding(
       options,
       packed,
     );
-  if (groups.size === 1) return sessionOf([...contexts.keys()]);
+  if (groups.length === 1) return sessionOf([...contexts.keys()]);
   const packed = packBackbone(model.backbone, model.head);
   const { samplesPerContext } = options;
-  const parts = [...groups.values()].map((places) => ({
+  const parts = groups.map((places) => ({
     session: sessionOf(places, packed),
     rows: Int32Array.from(
       { length: places.length * samplesPerContext },

@@ -8,13 +8,14 @@ import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { openTensorFile } from '../checkpoints/open-file.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import type { LoraOptions } from '../lora/options.js';
+import { loadAdapters } from '../lora/peft-files.js';
 import type { VqDecoderConfig } from '../vq/config.js';
 import { disposeVqParameters } from '../vq/parameters.js';
 import type { LlamaGenConfig } from './config.js';
 import { findFiles, type LlamaGenFiles } from './files.js';
 import { inferLlamaGenConfig, type LlamaGenSizeOptions } from './infer.js';
 import { llamaGenPrefix } from './names.js';
-import { blockPaths, variablesAmong } from './parameters.js';
+import { blockPaths, type LlamaGenParameters, variablesAmong } from './parameters.js';
 import { planLlamaGen } from './plan.js';
 import { type LlamaGenPolicy, llamaGenPolicy } from './policy.js';
 import { type LlamaGenWeights, type PlannedFile, readLlamaGen } from './read.js';
@@ -24,7 +25,9 @@ import { inspectTokenizer, planTokenizer, type TokenizerFile } from './tokenizer
 export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions {
   /** Train low-rank adapters beside the blocks' frozen matrices. Default: the whole transformer is trained. */
   readonly lora?: LoraOptions;
-  /** Load without anything to train. Default false. */
+  /** Go on with adapters that `saveAdapters` saved: a directory or folder. Instead of `lora`. */
+  readonly adapters?: string | CheckpointFolder;
+  /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
   /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
   readonly checkpointing?: boolean;
@@ -35,13 +38,13 @@ export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions 
 }
 
 const OPTIONS: readonly (keyof LoadLlamaGenOptions)[] = [
-  ...(['size', 'heads', 'grid', 'transformer', 'tokenizer', 'lora', 'frozen'] as const),
-  ...(['checkpointing', 'onProgress', 'signal'] as const),
+  ...(['size', 'heads', 'grid', 'transformer', 'tokenizer', 'lora'] as const),
+  ...(['adapters', 'frozen', 'checkpointing', 'onProgress', 'signal'] as const),
 ];
 
 /** A policy from a checkpoint. */
 export interface LlamaGenModel extends LlamaGenPolicy {
-  /** The adapters that are trained, if any. */
+  /** The adapters beside the blocks' matrices, if any. */
   readonly adapters?: LoraAdapters;
   /** Where it was loaded from. */
   readonly folder: CheckpointFolder;
@@ -67,7 +70,7 @@ export async function loadLlamaGen(
   from: string | CheckpointFolder,
   options: LoadLlamaGenOptions = {},
 ): Promise<LlamaGenModel> {
-  assertKnownOptions('loadLlamaGen', options, OPTIONS);
+  assertOptions(options);
   const folder = folderOf(from);
   const files = await findFiles(folder, options);
   const inspected =
@@ -76,9 +79,9 @@ export async function loadLlamaGen(
       : inspectTokenizer(await openTensorFile(folder, files.tokenizer));
   const transformer = await planTransformer(folder, files.transformer, inspected, options);
   const tokenizer = inspected && planPictures(inspected, transformer.config);
-  const { lora, frozen = false, signal } = options;
+  const { lora, adapters, frozen = false, signal } = options;
   const weights = await readLlamaGen(transformer, tokenizer, {
-    trainable: !frozen && !lora,
+    trainable: !frozen && !lora && adapters === undefined,
     onProgress: options.onProgress,
     check() {
       if (signal?.aborted) {
@@ -90,8 +93,20 @@ export async function loadLlamaGen(
     ...notesOn(transformer),
     ...(tokenizer ? notesOn(tokenizer) : ['There is no image tokenizer: tokens can not become pictures.']),
   ];
-  const made = assemble(transformer.config, tokenizer?.config, weights, options);
+  const made = await assemble(transformer.config, tokenizer?.config, weights, options);
   return { ...made, folder, notes };
+}
+
+/** An option that would do nothing is refused. */
+function assertOptions(options: LoadLlamaGenOptions): void {
+  assertKnownOptions('loadLlamaGen', options, OPTIONS);
+  const { lora, adapters, frozen = false } = options;
+  if (lora && (frozen || adapters !== undefined)) {
+    throw new BicotError(
+      'value',
+      `loadLlamaGen: lora makes new adapters, ${frozen ? 'and frozen trains nothing' : 'and adapters loads saved ones'}; give one of the two.`,
+    );
+  }
 }
 
 async function planTransformer(
@@ -128,21 +143,21 @@ function notesOn({ source, plan }: PlannedFile<unknown>): string[] {
 }
 
 /** Puts what was read together; after an error nothing is left of it. */
-function assemble(
+async function assemble(
   config: LlamaGenConfig,
   tokenizer: VqDecoderConfig | undefined,
   { parameters, tensors, vq }: LlamaGenWeights,
-  { lora, frozen = false, checkpointing }: LoadLlamaGenOptions,
-): LlamaGenPolicy & { readonly adapters?: LoraAdapters } {
+  options: LoadLlamaGenOptions,
+): Promise<LlamaGenPolicy & { readonly adapters?: LoraAdapters }> {
   try {
-    const adapters =
-      lora && !frozen ? createAdapters(matricesByPath(parameters.blocks, blockPaths), lora) : undefined;
+    const adapters = await adaptersOf(parameters, options);
     const blocks = adapters
       ? replaceMatricesByPath(parameters.blocks, blockPaths, (path) => adapters.adapted.get(path))
       : parameters.blocks;
+    const trained = adapters?.variables ?? variablesAmong(tensors);
     const policy = llamaGenPolicy({
-      ...{ config, checkpointing, parameters: { ...parameters, blocks } },
-      variables: adapters?.variables ?? variablesAmong(tensors),
+      ...{ config, parameters: { ...parameters, blocks }, checkpointing: options.checkpointing },
+      variables: options.frozen ? {} : trained,
       ...(tokenizer && vq && { tokenizer: { config: tokenizer, parameters: vq } }),
       onDispose() {
         tf.dispose([...tensors.values()]);
@@ -155,4 +170,13 @@ function assemble(
     if (vq) disposeVqParameters(vq);
     throw error;
   }
+}
+
+async function adaptersOf(
+  { blocks }: LlamaGenParameters,
+  { lora, adapters }: LoadLlamaGenOptions,
+): Promise<LoraAdapters | undefined> {
+  const matrices = matricesByPath(blocks, blockPaths);
+  if (lora) return createAdapters(matrices, lora);
+  return adapters === undefined ? undefined : loadAdapters(folderOf(adapters), matrices);
 }

@@ -13,7 +13,13 @@ import { decodeVq } from '../vq/decode.js';
 import { vqImageTokenizer } from '../vq/image-tokenizer.js';
 import type { VqParameters } from '../vq/parameters.js';
 import type { LlamaGenConfig } from './config.js';
-import { assertContexts, contextTokens, type LlamaGenContext, withoutCondition } from './contexts.js';
+import {
+  assertContexts,
+  contextTokens,
+  type LlamaGenContext,
+  rowsByLength,
+  withoutCondition,
+} from './contexts.js';
 import { startLlamaGenDecoding } from './decoding.js';
 import { embedSequences, llamaGenBackbone } from './forward.js';
 import type { LlamaGenParameters } from './parameters.js';
@@ -159,14 +165,4 @@ function assertImageLength({ lengths }: TokenBatch, most: number): void {
     'shape',
     `LlamaGen: row ${row} has ${lengths[row]} tokens, but an image of this model has ${most}. Cut it.`,
   );
-}
-
-/** Rows whose contexts have as many tokens, in their order. */
-export function rowsByLength(contexts: readonly LlamaGenContext[]): number[][] {
-  const groups = new Map<number, number[]>();
-  contexts.forEach((context, row) => {
-    const tokens = contextTokens(context);
-    groups.set(tokens, [...(groups.get(tokens) ?? []), row]);
-  });
-  return [...groups.values()];
 }

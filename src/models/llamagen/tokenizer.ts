@@ -76,7 +76,7 @@ export function planTokenizer(config: VqDecoderConfig, { source, prefix }: Token
     prefix,
     shapes: vqParameterShapes(config).map(({ name, shape }) => [name, shape] as const),
     mayBeLeft: /^(encoder|quant_conv)\.|^quantize\.codebook_used$/,
-    advice: 'These are not the tensors of LlamaGen’s image decoder; fetch the file again.',
+    advice: "These are not the tensors of LlamaGen's image decoder; fetch the file again.",
   });
 }
 
