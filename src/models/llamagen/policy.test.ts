@@ -154,6 +154,23 @@ describeOnBackends('LlamaGen from PyTorch files, held against PyTorch', (backend
         }
       });
 
+      it('scores rows in their order, however their lengths take turns', async () => {
+        const order = [0, 1, 2, 0, 1];
+        const turned = {
+          ...batch,
+          contexts: order.map((row) => contexts[row] as LlamaGenContext),
+          completion: selectTokenRows(completion, order),
+        };
+        const expected = order.flatMap((row) => [...(samples[row] as LlamaGenSample).logProbs]);
+        expect(await scores({}, turned)).toBeAllclose(expected, 1e-5);
+        // By the logits.
+        const guidance = { scale: 0, logProbs: 'guided' as const };
+        const unconditional = order.flatMap((row) => [
+          ...(samples[row] as LlamaGenSample).unconditionalLogProbs,
+        ]);
+        expect(await scores({ guidance }, turned)).toBeAllclose(unconditional, 1e-5);
+      });
+
       it('decodes a session of all rows as one of each, also after some have left', async () => {
         const options = { samplesPerContext: 2, maxTokens: 5 };
         const steps = async (which: number[], keepAt?: number, kept: number[] = []) => {
