@@ -17,6 +17,8 @@ import {
   janusPrompts,
   loadJanus,
   openFolder,
+  PLAN_INSTRUCTION,
+  PLAN_SYSTEM,
   saveAdapters,
   saveJanus,
 } from 'bicot/models/janus';
@@ -64,6 +66,9 @@ const DEFAULTS = {
   rank: 0,
   /** `pro`, or `t2i-r1` for weights of T2I-R1. */
   roles: 'pro',
+  /** What the planner is told and asked, `{}` standing for the prompt. */
+  system: PLAN_SYSTEM,
+  instruction: PLAN_INSTRUCTION,
   /** node-gpu, node, wasm or cpu; empty for the best installed. */
   backend: '',
   /** Where metrics, pictures and checkpoints go. */
@@ -79,6 +84,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What `--tiny` changes. */
 const TINY: Partial<Settings> = {
   model: at('../test/fixtures/janus/original'),
+  // Its tokens are bytes, and its sequences short.
+  ...{ system: '', instruction: 'Plan {}.' },
   ...{ steps: 2, 'prompts-per-step': 2, 'group-size': 2, 'plan-tokens': 6, lr: 1e-3, save: 1 },
 };
 const TINY_PROMPTS = ['a red cube', 'two blue birds'].map(
@@ -130,7 +137,10 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
     : bicot.freezeReference<JanusContext>(policy);
 
   // The rollout: G plans for each prompt, then a picture of each plan (T2I-R1, section 3.2).
-  const write = janusPrompts(policy.tokenizer, { roles: settings.roles as 'pro' | 't2i-r1' });
+  const write = janusPrompts(policy.tokenizer, {
+    roles: settings.roles as 'pro' | 't2i-r1',
+    ...{ system: settings.system, instruction: settings.instruction },
+  });
   const rollout = bicot.biLevelRollout<bicot.PromptRow, JanusContext>({
     policy,
     semantic: {
