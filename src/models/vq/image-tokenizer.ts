@@ -25,9 +25,6 @@ export interface VqImageTokenizer {
   dispose(): void;
 }
 
-/** How a number of about [−1, 1] becomes a byte. */
-export type ToByte = (value: number) => number;
-
 /** As Janus does it: step by step in float32, and cut off. */
 function janusByte(value: number): number {
   const scaled = Math.fround(Math.fround(Math.fround(value + 1) / 2) * 255);
@@ -35,7 +32,7 @@ function janusByte(value: number): number {
 }
 
 /** @param pixels `[1, side, side, 3]` in about [−1, 1]; disposed */
-async function toImage(pixels: tf.Tensor4D, toByte: ToByte): Promise<RgbImage> {
+async function toImage(pixels: tf.Tensor4D, toByte: (value: number) => number): Promise<RgbImage> {
   const [, height, width] = pixels.shape;
   try {
     const values = await pixels.data<'float32'>();
@@ -63,12 +60,12 @@ function assertPictures(tokens: TokenBatch, { codebookSize, grid }: VqDecoderCon
 /**
  * A decoder of image tokens.
  * @param parameters belong to it from now on
- * @param toByte how the model's own code makes bytes; default as Janus's
+ * @param toByte how the model's own code makes a byte of a number of about [−1, 1]; default as Janus's
  */
 export function vqImageTokenizer(
   config: VqDecoderConfig,
   parameters: VqParameters,
-  toByte: ToByte = janusByte,
+  toByte: (value: number) => number = janusByte,
 ): VqImageTokenizer {
   let disposed = false;
   const picture = (ids: Int32Array): Promise<RgbImage> => {
