@@ -29,7 +29,10 @@ export interface BackboneDecoding {
    * @param decoded how many tokens each row has, these included
    */
   readonly embedTokens: (tokens: Int32Array, decoded: number) => tf.Tensor2D;
-  /** The backbone and its head, packed before; stays the caller's. Default: the session packs them. */
+  /**
+   * The backbone and its head, packed before; stays the caller's. Default: the session packs them.
+   * @internal
+   */
   readonly packed?: PackedBackbone;
 }
 
