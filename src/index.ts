@@ -231,6 +231,7 @@ export type { RolloutFunction, RolloutProgress, RolloutRequest } from './rollout
 export type { LevelTerms } from './rollout/terms.js';
 export type { LevelRollout, Rollout } from './rollout/types.js';
 // Sampling
+export { sampleInChunks } from './sampling/chunks.js';
 export { recomputeDecoding } from './sampling/recompute.js';
 export {
   type Completions,

@@ -49,6 +49,11 @@ export interface BiLevelOptions<Prompt, Context> {
   readonly token: TokenLevel<Prompt, Context>;
   /** Images drawn from each plan; must divide the group size. Default 1, as T2I-R1. */
   readonly imagesPerPlan?: number;
+  /**
+   * Rows decoded side by side, each with its unconditional twin under guidance. Their caches are what a rollout of a large
+   * model takes in memory; results do not depend on it. Default: all.
+   */
+  readonly rowsAtOnce?: number;
 }
 
 /**
@@ -59,7 +64,7 @@ export interface BiLevelOptions<Prompt, Context> {
 export function biLevelRollout<Prompt, Context>(
   options: BiLevelOptions<Prompt, Context>,
 ): RolloutFunction<Prompt, Context> {
-  const { policy, semantic, token, imagesPerPlan = 1 } = options;
+  const { policy, semantic, token, imagesPerPlan = 1, rowsAtOnce } = options;
   tokenSpaceOf(semantic.policy ?? policy, semantic.space);
   tokenSpaceOf(token.policy ?? policy, token.space);
   return async (request) => {
@@ -77,6 +82,7 @@ export function biLevelRollout<Prompt, Context>(
         contexts: prompts.map((prompt) => semantic.context(prompt)), // [B]
         samplesPerContext: plansPerPrompt,
         samplesPerRow: imagesPerPlan,
+        rowsAtOnce,
       },
       request,
     );
@@ -98,6 +104,7 @@ export function biLevelRollout<Prompt, Context>(
         contexts,
         samplesPerContext: imagesPerPlan,
         samplesPerRow: 1,
+        rowsAtOnce,
       },
       request,
     );
