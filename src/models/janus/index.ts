@@ -2,6 +2,7 @@
 export type { AdaptedMatrix, Adapter, AdapterSwitch } from '../backbone/matrix.js';
 export type { CheckpointFolder, WritableFolder } from '../checkpoints/folder.js';
 export type { FloatDtype } from '../checkpoints/half-precision.js';
+export type { LoadProgress } from '../checkpoints/load-progress.js';
 export { memoryFolder } from '../checkpoints/memory-folder.js';
 export { openFolder } from '../checkpoints/node-folder.js';
 export type { RowRange, StoredDtype, StoredTensor, TensorSource } from '../checkpoints/source.js';
@@ -35,7 +36,6 @@ export {
   PLAN_INSTRUCTION,
   PLAN_SYSTEM,
 } from './prompts.js';
-export type { LoadProgress } from './read.js';
 export { type SaveJanusOptions, type SaveProgress, saveJanus } from './save.js';
 export { arangeContexts, type JanusContext } from './sequences.js';
 export { janusSizes } from './sizes.js';

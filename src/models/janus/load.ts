@@ -3,6 +3,7 @@ import { BicotError } from '../../errors.js';
 import type { AdaptedMatrix } from '../backbone/matrix.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
+import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
@@ -16,7 +17,7 @@ import { isUnused, layoutName, layoutOf } from './names.js';
 import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
 import { type JanusPolicy, janusPolicy } from './policy.js';
-import { type LoadProgress, readJanusWeights } from './read.js';
+import { readJanusWeights } from './read.js';
 import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 
 /** How `loadJanus` loads. */

@@ -6,6 +6,8 @@ export interface Cursor {
   uint(bytes: number): number;
   /** A signed number of up to 8 bytes, which a float64 must hold exactly. */
   int(bytes: number): number;
+  /** A float64, big-endian as pickles have it. */
+  float(): number;
   text(bytes: number): string;
   line(): string;
   left(): number;
@@ -27,6 +29,10 @@ export function startCursor(bytes: Uint8Array, fail: PickleFail): Cursor {
       const signed = BigInt.asIntN(count * 8, unsigned);
       const value = Number(signed);
       return Number.isSafeInteger(value) ? value : fail(`it has the number ${signed}`);
+    },
+    float() {
+      const { buffer, byteOffset } = take(8);
+      return new DataView(buffer, byteOffset, 8).getFloat64(0);
     },
     text: (count) => decoder.decode(take(count)),
     line() {
