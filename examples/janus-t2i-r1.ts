@@ -17,6 +17,8 @@ import {
   janusPrompts,
   loadJanus,
   openFolder,
+  PLAN_INSTRUCTION,
+  PLAN_SYSTEM,
   saveAdapters,
   saveJanus,
 } from 'bicot/models/janus';
@@ -62,8 +64,15 @@ const DEFAULTS = {
   reward: '',
   /** Of the adapters; 0 trains the whole language model, as the paper. */
   rank: 0,
+  /** Samples that are decoded side by side: memory, not results. */
+  'rows-at-once': 8,
+  /** What the device has, so that a run that can't fit is refused at once; 0 if nobody knows. */
+  'memory-gb': 0,
   /** `pro`, or `t2i-r1` for weights of T2I-R1. */
   roles: 'pro',
+  /** What the planner is told and asked, `{}` standing for the prompt. */
+  system: PLAN_SYSTEM,
+  instruction: PLAN_INSTRUCTION,
   /** node-gpu, node, wasm or cpu; empty for the best installed. */
   backend: '',
   /** Where metrics, pictures and checkpoints go. */
@@ -79,6 +88,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What `--tiny` changes. */
 const TINY: Partial<Settings> = {
   model: at('../test/fixtures/janus/original'),
+  // Its tokens are bytes, and its sequences short.
+  ...{ system: '', instruction: 'Plan {}.' },
   ...{ steps: 2, 'prompts-per-step': 2, 'group-size': 2, 'plan-tokens': 6, lr: 1e-3, save: 1 },
 };
 const TINY_PROMPTS = ['a red cube', 'two blue birds'].map(
@@ -120,6 +131,11 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
   // The policy, and the reference: the same weights with the adapters off, or a frozen copy of them.
   const policy = await loadJanus(settings.model, {
     lora: settings.rank > 0 ? { rank: settings.rank } : undefined,
+    memory: {
+      limitBytes: settings['memory-gb'] > 0 ? settings['memory-gb'] * 1e9 : undefined,
+      plan: { rowsAtOnce: settings['rows-at-once'], planTokens: settings['plan-tokens'] },
+      print: (table) => console.log(table),
+    },
     onProgress: ({ done, total, bytes }) =>
       status(`loading: tensor ${done} of ${total}, ${gigabytes(bytes)}`),
   });
@@ -130,9 +146,13 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
     : bicot.freezeReference<JanusContext>(policy);
 
   // The rollout: G plans for each prompt, then a picture of each plan (T2I-R1, section 3.2).
-  const write = janusPrompts(policy.tokenizer, { roles: settings.roles as 'pro' | 't2i-r1' });
+  const write = janusPrompts(policy.tokenizer, {
+    roles: settings.roles as 'pro' | 't2i-r1',
+    ...{ system: settings.system, instruction: settings.instruction },
+  });
   const rollout = bicot.biLevelRollout<bicot.PromptRow, JanusContext>({
     policy,
+    rowsAtOnce: settings['rows-at-once'],
     semantic: {
       space: 'text',
       sampling: { maxTokens: settings['plan-tokens'] },

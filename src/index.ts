@@ -28,8 +28,10 @@ export { withGradient } from './kernels/custom-gradient.js';
 export { type Decoder, type DecoderBlock, decodeBlocks } from './kernels/decode-blocks.js';
 export { embed } from './kernels/embedding.js';
 export type { CacheSizes, CacheTensors, StoredCache } from './kernels/fused/key-value-cache.js';
+export { gelu } from './kernels/gelu.js';
+export { type HeadLogProbsOptions, headLogProbs, type OutputHead } from './kernels/head-log-probs.js';
 export { keyValueCaches } from './kernels/key-value-cache.js';
-export { linear, projections } from './kernels/linear.js';
+export { type LinearOptions, linear, type ProjectionsOptions, projections } from './kernels/linear.js';
 export { type PackedLinear, packLinear } from './kernels/packed-linear.js';
 export { addRmsNorm, type NormedStream, rmsNorm } from './kernels/rms-norm.js';
 export { type RotaryTables, rotaryTables, rotate } from './kernels/rotary.js';
@@ -229,6 +231,7 @@ export type { RolloutFunction, RolloutProgress, RolloutRequest } from './rollout
 export type { LevelTerms } from './rollout/terms.js';
 export type { LevelRollout, Rollout } from './rollout/types.js';
 // Sampling
+export { sampleInChunks } from './sampling/chunks.js';
 export { recomputeDecoding } from './sampling/recompute.js';
 export {
   type Completions,
@@ -238,6 +241,7 @@ export {
   sampleCompletions,
 } from './sampling/sampler.js';
 // Tensors: shapes, masks, seeded noise
+export { checkpoint } from './tensor/checkpoint.js';
 export { clamp } from './tensor/clamp.js';
 export { assertGradientsRegistered, stopGradient, untaped } from './tensor/gradients.js';
 export { maskedFill, maskedMean, maskedSum } from './tensor/masked.js';

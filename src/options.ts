@@ -36,6 +36,12 @@ export const POSITIVE: NumberRule = {
   test: (value) => value > 0 && value < Number.POSITIVE_INFINITY,
 };
 
+/** 1, 2, 3, … */
+export const POSITIVE_INTEGER: NumberRule = {
+  words: 'a positive whole number',
+  test: (value) => Number.isSafeInteger(value) && value > 0,
+};
+
 /**
  * Throws unless an option is a number as the rule says.
  * @param what who checks, e.g. `cispo`

@@ -1,20 +1,21 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { geluTanh } from '../src/kernels/gelu.js';
 import { linear, projections } from '../src/kernels/linear.js';
 import { rmsNorm } from '../src/kernels/rms-norm.js';
 import { rotate } from '../src/kernels/rotary.js';
-import { tokenLogProbs } from '../src/kernels/token-log-probs.js';
 import { type Block, runBlocks } from '../src/models/backbone/blocks.js';
 import type { LlamaGenConfig } from '../src/models/llamagen/config.js';
-import { linearWeight, splitQueryKeyValue } from '../src/models/llamagen/convert.js';
+import { rotaryWeight } from '../src/models/llamagen/convert.js';
 import { LLAMAGEN_NAMES, llamaGenBlockNames, llamaGenShapes } from '../src/models/llamagen/names.js';
 import { llamaGenRotary } from '../src/models/llamagen/rotary.js';
+import { transposed } from '../src/tensor/transposed.js';
 import { describeOnBackends, expectNoLeak } from './support/backends.js';
 import { type LlamaGenSample, llamaGenFixture, tinyLlamaGenWeights } from './support/tiny-llamagen.js';
 
 // bicot's blocks, with converted weights and rotary tables, against PyTorch (float64), which the published code
-// agrees with: test/reference/README.md.
+// agrees with: test/reference/README.md. What a policy gives is compared in src/models/llamagen/policy.test.ts.
 
 /** Converted matrices of a tiny LlamaGen. */
 function converted(config: LlamaGenConfig) {
@@ -25,14 +26,18 @@ function converted(config: LlamaGenConfig) {
   const table = (name: string): tf.Tensor2D => tf.tensor2d(raw(name), shapes.get(name) as [number, number]);
   const matrix = (name: string): tf.Tensor2D => {
     const [outputs, inputs] = shapes.get(name) as [number, number];
-    return tf.tensor2d(linearWeight(raw(name), outputs, inputs), [inputs, outputs]);
+    return tf.tensor2d(transposed(raw(name), outputs, inputs), [inputs, outputs]);
   };
   const square = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [d, d]);
   const block = (layer: number): Block => {
     const names = llamaGenBlockNames(layer);
-    const { query, key, value } = splitQueryKeyValue(raw(names.queryKeyValue), d, heads);
+    const [query, key, value] = [0, 1, 2].map((part) =>
+      raw(names.queryKeyValue).subarray(part * d * d, (part + 1) * d * d),
+    ) as [Float32Array, Float32Array, Float32Array];
     return {
-      ...{ query: square(query), key: square(key), value: square(value), output: matrix(names.output) },
+      query: square(rotaryWeight(query, d, heads)),
+      key: square(rotaryWeight(key, d, heads)),
+      ...{ value: square(transposed(value, d, d)), output: matrix(names.output) },
       ...{ gate: matrix(names.gate), up: matrix(names.up), down: matrix(names.down) },
       ...{ attentionNorm: tf.tensor1d(raw(names.attentionNorm)), mlpNorm: tf.tensor1d(raw(names.mlpNorm)) },
     };
@@ -41,27 +46,18 @@ function converted(config: LlamaGenConfig) {
 }
 
 /** `[C, d]`: what stands before the image tokens. */
-function condition(config: LlamaGenConfig, sample: LlamaGenSample, conditional: boolean): tf.Tensor2D {
+function condition(config: LlamaGenConfig, sample: LlamaGenSample): tf.Tensor2D {
   const { table, matrix } = converted(config);
   if (config.condition.kind === 'class') {
-    const label = conditional ? (sample.label as number) : config.condition.classes;
-    return tf.slice(table(LLAMAGEN_NAMES.classes), [label, 0], [1, config.width]);
+    return tf.slice(table(LLAMAGEN_NAMES.classes), [sample.label as number, 0], [1, config.width]);
   }
-  const features = tf.tensor2d(sample.features as number[][]);
-  const [length] = features.shape;
-  const own = conditional
-    ? features
-    : tf.slice(table(LLAMAGEN_NAMES.noCaption), [config.condition.length - length, 0], features.shape);
-  // GELU by the tanh approximation.
-  const x = linear(own, matrix(LLAMAGEN_NAMES.captionIn));
-  const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.pow(x, 3))));
-  const gelu = tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
-  return linear(gelu as tf.Tensor2D, matrix(LLAMAGEN_NAMES.captionOut));
+  const inner = linear(tf.tensor2d(sample.features as number[][]), matrix(LLAMAGEN_NAMES.captionIn));
+  return linear(geluTanh(inner), matrix(LLAMAGEN_NAMES.captionOut));
 }
 
 /** `[C + grid² − 1, d]`: inputs of a sample whose tokens are given. */
-function inputs(config: LlamaGenConfig, sample: LlamaGenSample, conditional = true): tf.Tensor2D {
-  const before = condition(config, sample, conditional);
+function inputs(config: LlamaGenConfig, sample: LlamaGenSample): tf.Tensor2D {
+  const before = condition(config, sample);
   const fed = tf.tensor1d(sample.tokens.slice(0, -1), 'int32');
   return tf.concat([before, tf.gather(converted(config).table(LLAMAGEN_NAMES.tokens), fed)]);
 }
@@ -77,18 +73,14 @@ function tablesOf(config: LlamaGenConfig, x: tf.Tensor2D) {
 }
 
 /** `[grid², d]`: normed states that predict the image tokens. */
-function hiddenStates(config: LlamaGenConfig, sample: LlamaGenSample, conditional = true): tf.Tensor2D {
+function hiddenStates(config: LlamaGenConfig, sample: LlamaGenSample): tf.Tensor2D {
   const { block, finalNorm } = converted(config);
   const { heads, rmsEpsilon, layers, width } = config;
-  const x = inputs(config, sample, conditional);
+  const x = inputs(config, sample);
   const blocks = Array.from({ length: layers }, (_, layer) => block(layer));
   const stream = runBlocks({ heads, rmsEpsilon, blocks, finalNorm }, x, tablesOf(config, x));
   const first = x.shape[0] - config.grid ** 2;
   return rmsNorm(tf.slice(stream, [first, 0], [config.grid ** 2, width]), finalNorm, rmsEpsilon);
-}
-
-function logits(config: LlamaGenConfig, sample: LlamaGenSample, conditional = true): tf.Tensor2D {
-  return linear(hiddenStates(config, sample, conditional), converted(config).matrix(LLAMAGEN_NAMES.head));
 }
 
 const largestError = (found: ArrayLike<number>, expected: readonly number[]): number => {
@@ -98,7 +90,7 @@ const largestError = (found: ArrayLike<number>, expected: readonly number[]): nu
 
 describeOnBackends('a forward pass of a tiny LlamaGen', () => {
   for (const kind of ['class', 'text'] as const) {
-    const { config, samples, scale, hidden, scores } = llamaGenFixture(kind);
+    const { config, samples, hidden, scores } = llamaGenFixture(kind);
 
     it(`has the scores of the reference in its first layer: ${kind}`, async () => {
       await expectNoLeak(async () => {
@@ -123,23 +115,6 @@ describeOnBackends('a forward pass of a tiny LlamaGen', () => {
       const made = tf.tidy(() => hiddenStates(config, samples[0] as LlamaGenSample));
       expect(largestError(await made.data(), hidden.values.flat())).toBeLessThan(1e-5);
       made.dispose();
-    });
-
-    it(`has its log-probs, with the condition, without, and guided: ${kind}`, async () => {
-      for (const sample of samples) {
-        const [own, other, guided, first] = tf.tidy(() => {
-          const [own, other] = [logits(config, sample), logits(config, sample, false)];
-          const guided = tf.add(other, tf.mul(scale, tf.sub(own, other))) as tf.Tensor2D;
-          const tokens = tf.tensor1d(sample.tokens as number[], 'int32');
-          const all = [own, other, guided].map((each) => tokenLogProbs(each, tokens));
-          return [...all, tf.slice(own, [0, 0], [1, config.vocabulary])] as tf.Tensor[];
-        }) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-        expect(largestError(await own.data(), sample.logProbs)).toBeLessThan(1e-5);
-        expect(largestError(await other.data(), sample.unconditionalLogProbs)).toBeLessThan(1e-5);
-        expect(largestError(await guided.data(), sample.guidedLogProbs)).toBeLessThan(1e-5 * scale);
-        expect(largestError(await first.data(), sample.firstLogits.conditional)).toBeLessThan(1e-5);
-        tf.dispose([own, other, guided, first]);
-      }
     });
   }
 });

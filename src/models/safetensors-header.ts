@@ -63,9 +63,42 @@ export function readHeader(
   return { entries, metadata };
 }
 
+/** A tensor whose header is written. */
+export interface HeaderTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/**
+ * What stands before the data of tensors that lie side by side in this order: the header and its length. Padded, so that
+ * the data begin at a multiple of 8, as the format recommends.
+ */
+export function encodeHeader(
+  tensors: readonly HeaderTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  let end = 0;
+  const entries = tensors.map(({ name, dtype, shape, bytes }) => {
+    end += bytes;
+    return [name, { dtype, shape, data_offsets: [end - bytes, end] }] as const;
+  });
+  const described = Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const] : [];
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([...described, ...entries])));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.set(json, LENGTH_BYTES);
+  return bytes;
+}
+
 /** What a value of JSON is, in words. */
-const kindOf = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
 
 /** A JSON object, and neither a list nor null. */
 export function plainObject(value: unknown, what: string, fail: Fail): Record<string, unknown> {

@@ -1,6 +1,13 @@
 import { BicotError } from '../errors.js';
 import { isFloatDtype, widen } from './checkpoints/half-precision.js';
-import { type Fail, LENGTH_BYTES, readHeader, readHeaderLength, sizeOf } from './safetensors-header.js';
+import {
+  encodeHeader,
+  type Fail,
+  LENGTH_BYTES,
+  readHeader,
+  readHeaderLength,
+  sizeOf,
+} from './safetensors-header.js';
 
 /** Number formats that can be written. */
 export type TensorDtype = 'F32' | 'I32' | 'U8';
@@ -30,28 +37,19 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, HostTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
-  let offset = 0;
-  for (const [name, tensor] of Object.entries(tensors)) {
-    if (tensor.data.length !== sizeOf(tensor.shape)) {
+  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    if (data.length !== sizeOf(shape)) {
       throw new BicotError(
         'safetensors',
-        `encodeSafetensors: ${name} has ${tensor.data.length} values but its shape [${tensor.shape.join(', ')}] needs ${sizeOf(tensor.shape)}.`,
+        `encodeSafetensors: ${name} has ${data.length} values but its shape [${shape.join(', ')}] needs ${sizeOf(shape)}.`,
       );
     }
-    const end = offset + tensor.data.byteLength;
-    header[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  // Pad the header with spaces so that the data starts at a multiple of 8, as the format recommends.
-  const headerBytes = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerBytes + offset);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.fill(0x20, 8, 8 + headerBytes);
-  bytes.set(json, 8);
-  let at = 8 + headerBytes;
+    return { name, dtype, shape, bytes: data.byteLength };
+  });
+  const header = encodeHeader(entries, metadata);
+  const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.bytes, header.length));
+  bytes.set(header);
+  let at = header.length;
   for (const { data } of Object.values(tensors)) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;

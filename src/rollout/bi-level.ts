@@ -2,6 +2,7 @@ import { BicotError } from '../errors.js';
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
+import { assertLength } from '../tensor/shape.js';
 import { contentTokens, decodeTexts, sampleLevel } from './level.js';
 import { assertRolloutRequest, type RolloutFunction } from './request.js';
 import { assembleRollout } from './samples.js';
@@ -32,6 +33,11 @@ export interface TokenLevel<Prompt, Context> {
   readonly sampling: SamplingOptions;
   /** What an image is conditioned on (prompt and plan in the drawing template). */
   readonly context: (prompt: Prompt, plan: SampledPlan) => Context;
+  /**
+   * A last word on the contexts of a whole rollout, where one depends on the others: `arangeContexts` of Janus, for one. Gives
+   * as many, in the same order. Default: they stay as they are.
+   */
+  readonly together?: (contexts: readonly Context[]) => readonly Context[];
   /** Who draws. Default: the rollout's policy. */
   readonly policy?: Policy<Context>;
 }
@@ -43,6 +49,11 @@ export interface BiLevelOptions<Prompt, Context> {
   readonly token: TokenLevel<Prompt, Context>;
   /** Images drawn from each plan; must divide the group size. Default 1, as T2I-R1. */
   readonly imagesPerPlan?: number;
+  /**
+   * Rows decoded side by side, each with its unconditional twin under guidance. Their caches are what a rollout of a large
+   * model takes in memory; results do not depend on it. Default: all.
+   */
+  readonly rowsAtOnce?: number;
 }
 
 /**
@@ -53,7 +64,7 @@ export interface BiLevelOptions<Prompt, Context> {
 export function biLevelRollout<Prompt, Context>(
   options: BiLevelOptions<Prompt, Context>,
 ): RolloutFunction<Prompt, Context> {
-  const { policy, semantic, token, imagesPerPlan = 1 } = options;
+  const { policy, semantic, token, imagesPerPlan = 1, rowsAtOnce } = options;
   tokenSpaceOf(semantic.policy ?? policy, semantic.space);
   tokenSpaceOf(token.policy ?? policy, token.space);
   return async (request) => {
@@ -71,16 +82,19 @@ export function biLevelRollout<Prompt, Context>(
         contexts: prompts.map((prompt) => semantic.context(prompt)), // [B]
         samplesPerContext: plansPerPrompt,
         samplesPerRow: imagesPerPlan,
+        rowsAtOnce,
       },
       request,
     );
     const texts = decodeTexts(plans);
-    const contexts = plans.contexts.map((_, row) =>
+    const apart = plans.contexts.map((_, row) =>
       token.context(prompts[Math.floor(row / plansPerPrompt)] as Prompt, {
         ids: contentTokens(plans, row),
         ...(texts && { text: texts[row] as string }),
       }),
     ); // [N / imagesPerPlan]
+    const contexts = token.together ? token.together(apart) : apart;
+    assertLength('biLevelRollout: what token.together gives', contexts, apart.length, 'N / imagesPerPlan');
     const images = await sampleLevel(
       {
         name: 'token',
@@ -90,6 +104,7 @@ export function biLevelRollout<Prompt, Context>(
         contexts,
         samplesPerContext: imagesPerPlan,
         samplesPerRow: 1,
+        rowsAtOnce,
       },
       request,
     );

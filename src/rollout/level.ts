@@ -2,6 +2,7 @@ import type { SamplingOptions } from '../policy/distribution.js';
 import type { Policy, RgbImage } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
 import { tokenRow } from '../policy/tokens.js';
+import { sampleInChunks } from '../sampling/chunks.js';
 import { sampleCompletions } from '../sampling/sampler.js';
 import { uniformStream } from '../tensor/noise.js';
 import { occurrencesOf, type RolloutRequest } from './request.js';
@@ -18,6 +19,8 @@ export interface LevelPlan<Context> {
   readonly samplesPerContext: number;
   /** Samples that share one row. */
   readonly samplesPerRow: number;
+  /** Rows decoded side by side. Default: all. */
+  readonly rowsAtOnce?: number;
 }
 
 /** Samples one level. Streams are keyed by (seed, step, prompt, index within the group, level). */
@@ -29,7 +32,9 @@ export async function sampleLevel<Prompt, Context>(
   const { seed, step, promptIds, groupSize, signal, onProgress, sample = sampleCompletions } = request;
   const rowsPerPrompt = groupSize / samplesPerRow;
   const occurrences = occurrencesOf(promptIds);
-  const completions = await sample(policy, {
+  const { rowsAtOnce } = plan;
+  const sampler = rowsAtOnce === undefined ? sample : sampleInChunks(rowsAtOnce, sample);
+  const completions = await sampler(policy, {
     contexts,
     samplesPerContext,
     space,

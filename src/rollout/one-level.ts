@@ -15,6 +15,11 @@ export interface OneLevelOptions<Prompt, Context> {
   readonly sampling: SamplingOptions;
   /** What a sample of this prompt is conditioned on. */
   readonly context: (prompt: Prompt) => Context;
+  /**
+   * Rows decoded side by side, each with its unconditional twin under guidance. Their caches are what a rollout of a large
+   * model takes in memory; results do not depend on it. Default: all.
+   */
+  readonly rowsAtOnce?: number;
 }
 
 /**
@@ -24,7 +29,7 @@ export interface OneLevelOptions<Prompt, Context> {
 export function oneLevelRollout<Prompt, Context>(
   options: OneLevelOptions<Prompt, Context>,
 ): RolloutFunction<Prompt, Context> {
-  const { policy, name = 'token', space, sampling, context } = options;
+  const { policy, name = 'token', space, sampling, context, rowsAtOnce } = options;
   tokenSpaceOf(policy, space);
   return async (request) => {
     assertRolloutRequest(request);
@@ -38,6 +43,7 @@ export function oneLevelRollout<Prompt, Context>(
         contexts: prompts.map((prompt) => context(prompt)), // [B]
         samplesPerContext: groupSize,
         samplesPerRow: 1,
+        rowsAtOnce,
       },
       request,
     );

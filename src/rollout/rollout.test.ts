@@ -59,6 +59,25 @@ const tokensOf = (rollout: Rollout<Prompt, TokenContext>) =>
   }));
 
 describeOnBackends('biLevelRollout', () => {
+  it('lets a policy have a last word on the contexts of all images', async () => {
+    const policy = tabularPolicy({ scale: 0.5 });
+    const token: BiLevelOptions<Prompt, TokenContext>['token'] = {
+      ...{ space: 'image', sampling: {} },
+      context: ({ word }, plan) => context(word, ...plan.ids),
+    };
+    let seen = 0;
+    const together = (all: readonly TokenContext[]) => {
+      seen = all.length;
+      return all.map(({ ids }) => context(...ids, all.length));
+    };
+    const rollout = await biLevel(policy, { token: { ...token, together } })(request());
+    expect(seen).toBe(8);
+    for (const { ids } of levelOf(rollout, 'token').contexts) expect(ids.at(-1)).toBe(8);
+    const short = biLevel(policy, { token: { ...token, together: (all) => all.slice(1) } });
+    await expect(short(request())).rejects.toThrow(/token\.together/);
+    policy.dispose();
+  });
+
   it('plans, then draws each plan, and puts the samples together', async () => {
     const policy = tabularPolicy({ scale: 0.5 });
     const rollout = await biLevel(policy)(request());

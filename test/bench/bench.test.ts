@@ -33,7 +33,7 @@ describe('npm run bench', () => {
   it('runs every benchmark, on values that agree', async () => {
     const { results, circumstances } = await bench('all', '--no-torch', '--workers', '1');
     expect(results.map(({ benchmark }) => benchmark)).toEqual([...BENCHMARKS]);
-    const others = ['growth', 'checkpointing'];
+    const others = ['growth', 'load', 'checkpointing'];
     for (const result of results.filter(({ benchmark }) => !others.includes(benchmark))) {
       expect(namesIn(result), result.benchmark).toContain('bicot, composed kernels');
     }
@@ -41,6 +41,8 @@ describe('npm run bench', () => {
       comparisons.flatMap(({ variants }) => variants.flatMap(({ rounds }) => rounds)),
     );
     expect(times.every((ms) => ms > 0)).toBe(true);
+    const load = results.find(({ benchmark }) => benchmark === 'load') as Result;
+    expect(namesIn(load)).toEqual(['the weights themselves', 'tensor by tensor, in pieces', 'file by file']);
     const growth = results.find(({ benchmark }) => benchmark === 'growth')?.growth ?? [];
     expect(growth.map(({ axis }) => axis)).toContain('image tokens');
     expect(circumstances.versions.tfjs).toBe('4.22.0');
@@ -63,7 +65,13 @@ describe('npm run bench', () => {
       workers: [1, 2],
       torch: true,
     });
-    for (const wrong of [[], ['run'], ['train', '--rounds', '0'], ['train', '--size', 'XL']]) {
+    for (const wrong of [
+      [],
+      ['run'],
+      ['train', '--rounds', '0'],
+      ['train', '--size', 'XL'],
+      ['load', '--bytes', '4e9'],
+    ]) {
       expect(readOptions(wrong)).toBeUndefined();
     }
   });

@@ -31,6 +31,8 @@ export interface Comparison {
   /** Floating-point operations of one run. */
   readonly flops?: number;
   readonly limits?: readonly Limit[];
+  /** What the first variant is: something to better (default), or what the others can't go below. */
+  readonly first?: 'floor';
 }
 
 /** One thing at growing sizes. */

@@ -1,6 +1,6 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|all`, with the options that it prints when it
- * does not understand; `npm run bench -- docs` writes the page.
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|all`, with the options that it
+ * prints when it does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
  * they are timed; what counts is the ratio of their medians.
@@ -12,8 +12,10 @@ import { type Bench, startBench } from './benchmarks/bench.js';
 import { benchCheckpointing } from './benchmarks/checkpointing.js';
 import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
+import { benchLoad } from './benchmarks/load.js';
 import { benchMemory } from './benchmarks/memory.js';
 import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
+import { benchVq } from './benchmarks/vq.js';
 import { type BenchmarkName, type BenchOptions, readOptions, USAGE } from './options.js';
 import { PAGE, readResults, writtenPage } from './report/page.js';
 import { circumstancesLine, resultTables } from './report/tables.js';
@@ -28,6 +30,8 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   memory: benchMemory,
   checkpointing: benchCheckpointing,
   growth: benchGrowth,
+  load: benchLoad,
+  vq: benchVq,
 };
 
 /** Sizes that say most, where it is not S. */

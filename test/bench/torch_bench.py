@@ -6,9 +6,13 @@ import resource
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import torch
 from torch_model import Decoder, Model, Problem, padded
+
+# The decoder of image tokens is the one that the reference values come from.
+sys.path.append(str(Path(__file__).parent.parent / "reference"))
 
 THREADS = {"PyTorch, 1 thread": 1, "PyTorch, 2 threads": 2}
 
@@ -147,13 +151,30 @@ def decoding_variant(request, problem):
     return decode_check(model, problem, level) if request.get("check", True) else {}, run
 
 
+def vq_variant(request):
+    from vq_decoder import Vq, fill
+
+    problem = json.loads(Path(request["problem"], "vq.json").read_text())
+    # Twice as fast as PyTorch's own order.
+    model = fill(Vq(problem["config"])).to(memory_format=torch.channels_last)
+    codes = torch.tensor([problem["codes"]])
+
+    def run():
+        with torch.inference_mode():
+            return model(codes)
+
+    return {"pixels": fingerprint(run().permute(0, 2, 3, 1))}, run
+
+
 SESSIONS = []
 
 
 def call_open(request):
-    problem = Problem(request["problem"])
-    make = decoding_variant if request["task"] == "decode" else training_variant
-    check, run = make(request, problem)
+    if request["task"] == "vq":
+        check, run = vq_variant(request)
+    else:
+        make = decoding_variant if request["task"] == "decode" else training_variant
+        check, run = make(request, Problem(request["problem"]))
     names = [name for name in THREADS if request.get("only", name) == name]
     if request.get("check", True):
         for name in names:

@@ -3,10 +3,11 @@
 One sequence at a time and no padding: a caption counts for as many tokens as it has. The published code computes
 padded batches under a mask; `llamagen_published.py` shows that both are the same.
 
-    python llamagen.py   writes ../fixtures/llamagen/{class,text}.{pt,json}
+    python llamagen.py   writes ../fixtures/llamagen/{class,text}.{pt,json} and training.pt
 """
 
 import math
+from argparse import Namespace
 from collections import OrderedDict
 
 import torch
@@ -213,6 +214,18 @@ def state_dict(weights):
     return state
 
 
+def training_checkpoint():
+    """What a training script keeps: of the model a norm, and beside it a step of AdamW and the script's options."""
+    model = torch.nn.Module()
+    model.norm = torch.nn.RMSNorm(4, dtype=torch.float32)
+    model.register_buffer("steps", torch.tensor(3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95))
+    model.norm.weight.grad = torch.ones(4, dtype=torch.float32)
+    optimizer.step()
+    options = Namespace(gpt_model="GPT-B", lr=1e-4, epochs=300, ema=False, cloud_save_path=None, scales=[1.0, 2])
+    return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "steps": 1, "args": options}
+
+
 def plain_detached(value):
     if isinstance(value, torch.Tensor):
         return plain(value.detach())
@@ -225,6 +238,7 @@ def main():
     # The larger class-conditional checkpoints were saved by FSDP, which writes the state alone; the others by DDP.
     torch.save(fixture("class", CLASS, class_samples(), 2.0), path("llamagen/class.pt"))
     torch.save({"model": fixture("text", TEXT, text_samples(), 7.5), "steps": 1}, path("llamagen/text.pt"))
+    torch.save(training_checkpoint(), path("llamagen/training.pt"))
 
 
 if __name__ == "__main__":

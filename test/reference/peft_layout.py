@@ -56,7 +56,7 @@ CASES = {
         r=4,
         lora_alpha=6,
         target_modules=["q_proj", "k_proj", "mlp.down_proj", "language_model.model.layers.1.mlp.up_proj"],
-        # The first that matches counts, and each is a pattern of how a path ends.
+        # The first that matches counts, and each is a pattern of how a path ends after a dot: "proj" matches nothing.
         rank_pattern={r"^language_model\.model\.layers\.0\.self_attn\.q_proj": 2, "k_proj|down_proj": 3, "layers.1.*": 5},
         alpha_pattern={r"layers\.1\..*": 10, "proj": 7, "k_proj": 1, "self_attn.k_proj": 2},
     ),

@@ -1,7 +1,7 @@
 """The decoder of VQ-16, written independently of src/models/vq, and its fixtures.
 
-Written against the description of the model in PyTorch's modules and layout (NCHW), run in float64 and float32. Where
-transformers is installed, its own decoder of Janus must give the same pixels, and its names are recorded.
+Written against the description of the model in PyTorch's modules and layout (NCHW), run in float64 and float32. The
+script stops if transformers' own decoder of Janus, or what the original implementation gave, differs.
 
     python vq_decoder.py   writes ../fixtures/vq/*.json
 """

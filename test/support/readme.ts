@@ -1,4 +1,7 @@
 /** Stand-ins for what the README's first block leaves to the reader, under the names that it uses. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { type RewardFunction, type RgbImage, type SampledPlan, score, type TokenContext } from 'bicot';
 import { createTransformer, type TransformerPolicy } from 'bicot/models';
@@ -57,3 +60,10 @@ export const aestheticReward: RewardFunction = async (samples) =>
 /** Likes dark ones. */
 export const judge: RewardFunction = async (samples) =>
   samples.map(({ image }) => score(image ? -brightness(image) : 0));
+
+/** A tiny Janus stands for Janus-Pro. */
+export const JANUS_FOLDER = fileURLToPath(new URL('../fixtures/janus/original', import.meta.url));
+/** Its sequences are short. */
+export const PLAN_TOKENS = 4;
+/** Nobody reads what is written there. */
+export const OUT_FOLDER = join(tmpdir(), 'bicot-docs');

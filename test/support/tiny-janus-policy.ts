@@ -1,19 +1,25 @@
-import type { TensorSource } from '../../src/models/checkpoints/source.js';
+import type { RowRange, TensorSource } from '../../src/models/checkpoints/source.js';
 import type { JanusConfig } from '../../src/models/janus/config.js';
 import { namedVariables } from '../../src/models/janus/parameters.js';
 import { planJanus } from '../../src/models/janus/plan.js';
 import { type JanusPolicy, janusPolicy } from '../../src/models/janus/policy.js';
 import { readJanusWeights } from '../../src/models/janus/read.js';
 import { vqDecoderConfig } from '../../src/models/vq/config.js';
-import { deterministicWeights, TINY_JANUS, tinyJanusShapes } from './tiny-janus.js';
+import { deterministicWeights, type NamedShape, TINY_JANUS, tinyJanusShapes } from './tiny-janus.js';
 
 const { language, image, vq, ids } = TINY_JANUS;
 
 export const TINY_CONFIG: JanusConfig = { language, image, vq: vqDecoderConfig(vq) };
 
-/** The tiny Janus's weights as a checkpoint in memory, under the original names. */
-export function tinyJanusSource(): TensorSource {
-  const shapes = new Map(tinyJanusShapes().map(({ name, shape }) => [name, shape]));
+/** Weights that follow from their names as a checkpoint in memory, under the original names. */
+export function janusSource(tensors: readonly NamedShape[] = tinyJanusShapes()): TensorSource {
+  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
+  const values = (name: string, rows?: RowRange): Float32Array => {
+    const shape = shapes.get(name) as readonly number[];
+    const all = deterministicWeights(name, shape);
+    const line = all.length / (shape[0] as number);
+    return rows ? all.slice(rows.begin * line, rows.end * line) : all;
+  };
   return {
     path: 'tiny Janus',
     tensors: new Map(
@@ -22,15 +28,8 @@ export function tinyJanusSource(): TensorSource {
         return [name, { name, shape, bytes, dtype: 'F32', file: 'memory' }];
       }),
     ),
-    readBytes: async () => {
-      throw new Error('not needed');
-    },
-    async readFloats(name, rows) {
-      const shape = shapes.get(name) as readonly number[];
-      const values = deterministicWeights(name, shape);
-      const line = values.length / (shape[0] as number);
-      return rows ? values.slice(rows.begin * line, rows.end * line) : values;
-    },
+    readBytes: async (name, rows) => new Uint8Array(values(name, rows).slice().buffer),
+    readFloats: async (name, rows) => values(name, rows),
   };
 }
 
@@ -43,7 +42,7 @@ export interface TinyJanusOptions {
 
 /** The tiny Janus as a policy, all of its language model trainable; the caller disposes it. */
 export async function tinyJanus(options: TinyJanusOptions = {}): Promise<JanusPolicy> {
-  const source = tinyJanusSource();
+  const source = janusSource();
   const { parameters, tensors } = await readJanusWeights(
     TINY_CONFIG,
     planJanus(TINY_CONFIG, source),

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
+import type { WritableFolder } from '../../src/models/checkpoints/folder.js';
+import { memoryFolder } from '../../src/models/checkpoints/memory-folder.js';
 import { type LlamaGenConfig, llamaGenConfig } from '../../src/models/llamagen/config.js';
 import { llamaGenShapes } from '../../src/models/llamagen/names.js';
-import { deterministicWeights } from './tiny-janus.js';
+import { encodeSafetensors, type HostTensor } from '../../src/models/safetensors.js';
+import { vqParameterShapes } from '../../src/models/vq/names.js';
+import { deterministicWeights, VQ_PREFIX } from './tiny-janus.js';
+import { vqReference } from './vq.js';
 
 /** A sample of a fixture, with what `test/reference/llamagen.py` says about it. */
 export interface LlamaGenSample {
@@ -66,4 +71,43 @@ function bfloat16(values: Float32Array): Float32Array {
 export function tinyLlamaGenWeights(config: LlamaGenConfig): Map<string, Float32Array> {
   const shapes = [...llamaGenShapes(config)];
   return new Map(shapes.map(([name, shape]) => [name, bfloat16(deterministicWeights(name, shape))]));
+}
+
+/** The file of a fixture's weights, as PyTorch wrote it. */
+export const llamaGenFile = (name: 'class.pt' | 'text.pt'): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../fixtures/llamagen/${name}`, import.meta.url)));
+
+const float = (shape: readonly number[], data: Float32Array): HostTensor => ({ dtype: 'F32', shape, data });
+
+/** The tensors of the image tokenizer of `vqReference('tiny')`, as published files have them: with the encoder's beside. */
+export function tinyTokenizerTensors(prefix = ''): Record<string, HostTensor> {
+  const decoder = vqParameterShapes(vqReference('tiny').config).map(
+    ({ name, shape }) =>
+      [prefix + name, float(shape, deterministicWeights(VQ_PREFIX + name, shape))] as const,
+  );
+  return {
+    ...Object.fromEntries(decoder),
+    [`${prefix}encoder.conv_in.bias`]: float([2], new Float32Array(2)),
+    [`${prefix}quant_conv.bias`]: float([2], new Float32Array(2)),
+    [`${prefix}quantize.codebook_used`]: float([4], new Float32Array(4)),
+  };
+}
+
+/** The transformer's weights under their published names. */
+export function tinyTransformerTensors(config: LlamaGenConfig, prefix = ''): Record<string, HostTensor> {
+  const shapes = llamaGenShapes(config);
+  return Object.fromEntries(
+    [...tinyLlamaGenWeights(config)].map(([name, data]) => [
+      prefix + name,
+      float(shapes.get(name) as readonly number[], data),
+    ]),
+  );
+}
+
+/** A folder as published files make one: a transformer, by PyTorch, and the image tokenizer. */
+export function tinyLlamaGenFolder(kind: 'class' | 'text'): WritableFolder {
+  return memoryFolder({
+    [kind === 'class' ? 'c2i_tiny_16.pt' : 't2i_tiny_16.pt']: llamaGenFile(`${kind}.pt`),
+    'vq_ds4.safetensors': encodeSafetensors(tinyTokenizerTensors()),
+  });
 }

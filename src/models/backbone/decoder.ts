@@ -17,28 +17,28 @@ export interface Head {
   pack?(): PackedLinear;
 }
 
-/** A model as decoding uses it: its matrices as they were when packed. */
-export interface BackboneDecoder {
+/** One token per row; `KeyValueCaches.step` has said which sequences the rows are. */
+export type DecodeStep = (
+  /** `[n, d]`: the embedded tokens. */
+  x: tf.Tensor2D,
+) => tf.Tensor2D;
+
+/** A model as decoding uses it: its matrices as they were when packed. Sessions may share it. */
+export interface PackedBackbone {
   /**
-   * One token per row; `KeyValueCaches.step` has said which sequences the rows are.
-   * @param x `[n, d]`: the embedded tokens
-   * @returns `[n, V]`; the caller disposes it
+   * Decodes with these caches, which stay the caller's.
+   * @returns a step, which gives `[n, V]`; the caller disposes that
    */
-  step(x: tf.Tensor2D): tf.Tensor2D;
+  decoder(caches: KeyValueCaches): DecodeStep;
   /** Frees what was packed. */
   dispose(): void;
 }
 
 /**
  * Packs the matrices of a model for many small products.
- * @param caches stay the caller's
  * @returns the caller disposes it
  */
-export function backboneDecoder(
-  { blocks, finalNorm, rmsEpsilon }: Backbone,
-  caches: KeyValueCaches,
-  head: Head,
-): BackboneDecoder {
+export function packBackbone({ blocks, finalNorm, rmsEpsilon }: Backbone, head: Head): PackedBackbone {
   const packed = blocks.map((block) => ({
     attention: packMatrices([block.query, block.key, block.value]),
     output: packMatrices([block.output]),
@@ -46,21 +46,23 @@ export function backboneDecoder(
     down: packMatrices([block.down]),
   }));
   const packedHead = head.pack?.();
-  const decoder: Decoder = {
-    blocks: blocks.map(({ attentionNorm, mlpNorm }, i) => ({
-      ...(packed[i] as (typeof packed)[0]),
-      ...{ attentionNorm, mlpNorm },
-      cache: caches.blocks[i] as KeyValueCaches['blocks'][0],
-    })),
-    ...{ head: packedHead, finalNorm, epsilon: rmsEpsilon },
-  };
   return {
-    step(x) {
-      const made = decodeBlocks(x, decoder);
-      if (packedHead) return made;
-      const logits = head.logits(made);
-      made.dispose();
-      return logits;
+    decoder(caches) {
+      const decoder: Decoder = {
+        blocks: blocks.map(({ attentionNorm, mlpNorm }, i) => ({
+          ...(packed[i] as (typeof packed)[0]),
+          ...{ attentionNorm, mlpNorm },
+          cache: caches.blocks[i] as KeyValueCaches['blocks'][0],
+        })),
+        ...{ head: packedHead, finalNorm, epsilon: rmsEpsilon },
+      };
+      return (x) => {
+        const made = decodeBlocks(x, decoder);
+        if (packedHead) return made;
+        const logits = head.logits(made);
+        made.dispose();
+        return logits;
+      };
     },
     dispose() {
       packedHead?.dispose();

@@ -8,7 +8,7 @@ import type { RotaryTables } from '../../kernels/rotary.js';
 import type { DecodingSession } from '../../policy/policy.js';
 import { assertLength } from '../../tensor/shape.js';
 import { type Backbone, runBlocks } from './blocks.js';
-import { type BackboneDecoder, backboneDecoder, type Head } from './decoder.js';
+import { type DecodeStep, type Head, type PackedBackbone, packBackbone } from './decoder.js';
 
 /** What a decoding session of a backbone must know. */
 export interface BackboneDecoding {
@@ -29,6 +29,11 @@ export interface BackboneDecoding {
    * @param decoded how many tokens each row has, these included
    */
   readonly embedTokens: (tokens: Int32Array, decoded: number) => tf.Tensor2D;
+  /**
+   * The backbone and its head, packed before; stays the caller's. Default: the session packs them.
+   * @internal
+   */
+  readonly packed?: PackedBackbone;
 }
 
 /**
@@ -36,10 +41,11 @@ export interface BackboneDecoding {
  * lengths are padded on the right; positions stay those of the unpadded sequence, so a row's values do not depend on its
  * batch-mates.
  */
-export function startBackboneDecoding(decoding: BackboneDecoding): DecodingSession {
+export function startBackboneDecoding(decoding: BackboneDecoding): Required<DecodingSession> {
   const { backbone, head, lengths, sources, rotary, maxTokens } = decoding;
   let alive: Int32Array = Int32Array.from(sources, (_, slot) => slot);
-  let decoder: BackboneDecoder | undefined;
+  let packed: PackedBackbone | undefined;
+  let decode: DecodeStep | undefined;
   let caches: KeyValueCaches | undefined;
   let decoded = 0;
   let disposed = false;
@@ -55,7 +61,8 @@ export function startBackboneDecoding(decoding: BackboneDecoding): DecodingSessi
       backbone.blocks.length,
     );
     caches = made;
-    decoder = backboneDecoder(backbone, made, head);
+    if (!decoding.packed) packed = packBackbone(backbone, head);
+    decode = ((decoding.packed ?? packed) as PackedBackbone).decoder(made);
     return tf.tidy(() => {
       const length = lengths.reduce((most, each) => Math.max(most, each), 0); // S
       const tables = rotary(Array.from({ length }, (_, position) => position));
@@ -75,7 +82,7 @@ export function startBackboneDecoding(decoding: BackboneDecoding): DecodingSessi
     const made = caches as KeyValueCaches;
     const positions = alive.map((slot) => (lengths[sources[slot] as number] as number) + decoded - 1);
     made.step({ slots: alive, positions });
-    return tf.tidy(() => (decoder as BackboneDecoder).step(decoding.embedTokens(tokens, decoded)));
+    return tf.tidy(() => (decode as DecodeStep)(decoding.embedTokens(tokens, decoded)));
   };
 
   return {
@@ -97,8 +104,8 @@ export function startBackboneDecoding(decoding: BackboneDecoding): DecodingSessi
     dispose() {
       disposed = true;
       caches?.dispose();
-      decoder?.dispose();
-      [caches, decoder] = [undefined, undefined];
+      packed?.dispose();
+      [caches, packed, decode] = [undefined, undefined, undefined];
     },
   };
 }

@@ -2,11 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { embed } from '../../kernels/embedding.js';
 import { gelu } from '../../kernels/gelu.js';
 import { headLogProbs } from '../../kernels/head-log-probs.js';
-import { linear } from '../../kernels/linear.js';
-import { packLinear } from '../../kernels/packed-linear.js';
 import type { Backbone } from '../backbone/blocks.js';
-import type { Head } from '../backbone/decoder.js';
 import { multiply } from '../backbone/matrix.js';
+import { matrixHead, type ScoringHead } from '../backbone/matrix-head.js';
 import type { JanusConfig } from './config.js';
 import type { Affine, JanusParameters } from './parameters.js';
 
@@ -67,28 +65,9 @@ function only(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
   return multiply(x, [weight])[0] as tf.Tensor2D;
 }
 
-/** A head that can also score tokens without holding the logits of all positions. */
-export interface ScoringHead extends Head {
-  /**
-   * Log-probs of one token per row, with gradients into `normed` and into the head's variables.
-   * @param normed `[M, H]`, after the final norm
-   * @param targets `[M]`
-   * @returns `[M]`; the caller disposes it
-   */
-  logProbs(normed: tf.Tensor2D, targets: Int32Array, temperature: number): tf.Tensor1D;
-}
-
 /** The head of text tokens: one matrix, in column ranges. */
 export function textHead({ textHead: pieces }: JanusParameters): ScoringHead {
-  return {
-    logits: (normed) =>
-      pieces.length === 1
-        ? linear(normed, pieces[0] as tf.Tensor2D)
-        : tf.tidy(() => tf.concat(multiply(normed, pieces), 1)),
-    logProbs: (normed, targets, temperature) =>
-      headLogProbs(normed, { weights: pieces }, targets, { temperature }),
-    ...(pieces.length === 1 && { pack: () => packLinear(pieces) }),
-  };
+  return matrixHead(pieces);
 }
 
 /** The head of image tokens: two layers with a GELU in between. */

@@ -1,30 +1,39 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import type { AdaptedMatrix } from '../backbone/matrix.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
+import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import type { LoraOptions } from '../lora/options.js';
+import { loadAdapters } from '../lora/peft-files.js';
+import { disposeVqParameters } from '../vq/parameters.js';
 import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.js';
 import { readJson } from './files.js';
-import { layoutName } from './names.js';
-import { blockMatrices, namedVariables, replaceMatrices } from './parameters.js';
+import { assertJanusFits, assertWeightsFit, type JanusMemory } from './fit.js';
+import { isUnused, layoutName, layoutOf } from './names.js';
+import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
 import { type JanusPolicy, janusPolicy } from './policy.js';
-import { type LoadProgress, readJanusWeights } from './read.js';
+import { readJanusWeights } from './read.js';
 import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 
 /** How `loadJanus` loads. */
 export interface LoadJanusOptions {
   /** Train low-rank adapters beside frozen matrices. Default: the language model itself is trained, as in T2I-R1. */
   readonly lora?: LoraOptions;
-  /** Load without anything to train. Default false. */
+  /** Go on with adapters that were saved by `saveAdapters` or by PEFT: a directory or folder. Instead of `lora`. */
+  readonly adapters?: string | CheckpointFolder;
+  /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
   /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
   readonly checkpointing?: boolean;
   /** The text embedding and head are kept in pieces of at most so many bytes, for devices whose buffers are limited. Default 512 MiB. */
   readonly maxTensorBytes?: number;
+  /** Estimate what training takes before anything is read, and refuse what can't fit. Default: only that weights fit wasm. */
+  readonly memory?: JanusMemory;
   /** Let pass tensors that are not Janus's. Default false: they are an error. */
   readonly allowLeftOver?: boolean;
   /** Called after each tensor. */
@@ -40,6 +49,8 @@ export interface JanusModel extends JanusPolicy {
   readonly layout: JanusLayout;
   /** The adapters that are trained, if any. */
   readonly adapters?: LoraAdapters;
+  /** The adapted matrix of a module by DeepSeek's path, if it has an adapter. Absent without adapters. */
+  readonly adapterOf?: (path: string) => AdaptedMatrix | undefined;
   /** Where it was loaded from. */
   readonly folder: CheckpointFolder;
   /** The checkpoint's tensors, of which `saveJanus` copies those that bicot did not train. */
@@ -56,7 +67,8 @@ const PIECE_BYTES = 2 ** 29;
 /**
  * Loads Janus-Pro: `config.json`, `tokenizer.json` and the weights, from safetensors or PyTorch's `.bin` files, in one or
  * several shards, under DeepSeek's names or those of the Hugging Face port. Tensors are read one by one; those for the
- * understanding of images are left where they are. Everything is checked against `config.json` before the first is read.
+ * understanding of images are left where they are. Everything is checked against `config.json` before the first is read, and
+ * with `memory` that a training fits.
  * @param from a directory (in Node), a URL, or a folder of the caller's making
  * @returns the caller disposes it
  * @throws BicotError `checkpoint` for a folder that isn't Janus, is damaged, or does not fit its config.json; `aborted`
@@ -71,8 +83,19 @@ export async function loadJanus(
   const source = await openTensors(folder);
   const plan = planJanus(config, source, options.allowLeftOver);
   const { lora, frozen = false, signal } = options;
+  if (lora && options.adapters !== undefined) {
+    throw new BicotError(
+      'value',
+      'loadJanus: lora makes new adapters and adapters loads saved ones; give one of the two.',
+    );
+  }
+  assertWeightsFit(config);
+  if (options.memory) {
+    const rank = lora?.rank ?? (options.adapters === undefined ? 0 : 8);
+    assertJanusFits(config, options.memory, { rank, checkpointing: options.checkpointing });
+  }
   const weights = await readJanusWeights(config, plan, source, {
-    trainable: !frozen && !lora,
+    trainable: !frozen && !lora && options.adapters === undefined,
     maxTensorBytes: options.maxTensorBytes ?? PIECE_BYTES,
     onProgress: options.onProgress,
     check() {
@@ -80,20 +103,22 @@ export async function loadJanus(
     },
   });
   const { tensors } = weights;
-  const inLayout = (path: string) => layoutName(path, plan.layout);
-  const adapters =
-    lora && !frozen ? createAdapters(renamed(blockMatrices(weights.parameters), inLayout), lora) : undefined;
+  let adapters: NamedAdapters | undefined;
+  try {
+    adapters = await adaptersOf(weights.parameters, plan.layout, options);
+  } catch (error) {
+    tf.dispose([...tensors.values()] as tf.TensorContainer);
+    disposeVqParameters(weights.parameters.vq);
+    throw error;
+  }
   const parameters = adapters
-    ? {
-        ...weights.parameters,
-        blocks: replaceMatrices(weights.parameters.blocks, (path) => adapters.adapted.get(inLayout(path))),
-      }
+    ? { ...weights.parameters, blocks: replaceMatrices(weights.parameters.blocks, adapters.of) }
     : weights.parameters;
   const policy = janusPolicy({
     ...{ config, parameters, tokenizer, tokens: tokenizer.tokens },
-    variables: adapters?.variables ?? namedVariables(tensors),
+    variables: frozen ? {} : (adapters?.all.variables ?? namedVariables(tensors)),
     checkpointing: options.checkpointing,
-    onDispose: () => adapters?.dispose(),
+    onDispose: () => adapters?.all.dispose(),
   });
   const notes = [
     ...(plan.tiedHead
@@ -105,7 +130,44 @@ export async function loadJanus(
         ]
       : []),
   ];
-  return { ...policy, tokenizer, layout: plan.layout, adapters, folder, source, tensors, notes };
+  return {
+    ...{ ...policy, tokenizer, layout: plan.layout, folder, source, tensors, notes },
+    ...(adapters && { adapters: adapters.all, adapterOf: adapters.of }),
+  };
+}
+
+/** Adapters, found by DeepSeek's paths whatever they are called. */
+interface NamedAdapters {
+  readonly all: LoraAdapters;
+  readonly of: (path: string) => AdaptedMatrix | undefined;
+}
+
+async function adaptersOf(
+  parameters: JanusParameters,
+  layout: JanusLayout,
+  { lora, adapters: saved, frozen }: LoadJanusOptions,
+): Promise<NamedAdapters | undefined> {
+  const matrices = blockMatrices(parameters);
+  const inLayout = (named: JanusLayout) =>
+    new Map([...matrices].map(([path, matrix]) => [layoutName(path, named), matrix]));
+  // PEFT's files name modules as the model that they were trained on does, which may be the other layout.
+  let names = layout;
+  const load = (folder: CheckpointFolder) =>
+    loadAdapters(
+      folder,
+      (paths) => {
+        names = layoutOf(paths) ?? layout;
+        return inLayout(names);
+      },
+      isUnused,
+    );
+  const all =
+    saved !== undefined
+      ? await load(folderOf(saved))
+      : lora && !frozen
+        ? createAdapters(inLayout(layout), lora)
+        : undefined;
+  return all && { all, of: (path) => all.adapted.get(layoutName(path, names)) };
 }
 
 async function loadTokenizer(folder: CheckpointFolder, config: JanusConfig): Promise<JanusTokenizer> {
@@ -122,8 +184,4 @@ async function loadTokenizer(folder: CheckpointFolder, config: JanusConfig): Pro
     );
   }
   return tokenizer;
-}
-
-function renamed<T>(named: ReadonlyMap<string, T>, rename: (name: string) => string): Map<string, T> {
-  return new Map([...named].map(([name, value]) => [rename(name), value]));
 }

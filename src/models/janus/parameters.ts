@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NamedVariables } from '../../policy/policy.js';
+import { type BlockPaths, matricesByPath, replaceMatricesByPath } from '../backbone/block-matrices.js';
 import type { Block } from '../backbone/blocks.js';
 import type { Matrix } from '../backbone/matrix.js';
 import type { VqParameters } from '../vq/parameters.js';
@@ -72,15 +73,15 @@ export function isTrained(name: string): boolean {
   return name.startsWith('language_model.');
 }
 
+/** Module paths of a block's matrices. */
+const matrixPaths = (layer: number): BlockPaths =>
+  Object.fromEntries(
+    Object.entries(BLOCK_MATRICES).map(([key, module]) => [key, `${blockPath(layer)}.${module}`]),
+  ) as BlockPaths;
+
 /** The matrices of all blocks by module path, for adapters. */
 export function blockMatrices({ blocks }: Pick<JanusParameters, 'blocks'>): Map<string, tf.Tensor2D> {
-  const found = new Map<string, tf.Tensor2D>();
-  blocks.forEach((block, layer) => {
-    for (const [key, module] of Object.entries(BLOCK_MATRICES)) {
-      found.set(`${blockPath(layer)}.${module}`, block[key as keyof typeof BLOCK_MATRICES] as tf.Tensor2D);
-    }
-  });
-  return found;
+  return matricesByPath(blocks, matrixPaths);
 }
 
 /**
@@ -91,15 +92,7 @@ export function replaceMatrices(
   blocks: readonly Block[],
   replacement: (path: string) => Matrix | undefined,
 ): Block[] {
-  return blocks.map((block, layer) => ({
-    ...block,
-    ...Object.fromEntries(
-      Object.entries(BLOCK_MATRICES).flatMap(([key, module]) => {
-        const other = replacement(`${blockPath(layer)}.${module}`);
-        return other ? [[key, other]] : [];
-      }),
-    ),
-  }));
+  return replaceMatricesByPath(blocks, matrixPaths, replacement);
 }
 
 /** The variables among some tensors by name; pieces of one are numbered. */

@@ -1,4 +1,5 @@
 import { BicotError } from '../../errors.js';
+import { faultsInWords } from '../checkpoints/compare-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import type { JanusConfig, JanusLayout } from './config.js';
 import { isUnused, type JanusTensor, janusTensors, layoutName, layoutOf } from './names.js';
@@ -43,33 +44,13 @@ export function planJanus(config: JanusConfig, source: TensorSource, allowLeftOv
   });
   const known = new Set(wanted.map(({ stored }) => stored));
   const beside = [...found.keys()].filter((name) => !known.has(name));
-  const missing = wanted.filter(({ stored }) => !found.has(stored)).map(({ stored }) => stored);
   const leftOver = allowLeftOver ? [] : beside.filter((name) => !isUnused(name));
-  const wrong = wanted.flatMap(({ stored, shape }) => {
-    const own = found.get(stored);
-    if (!own) return [];
-    if (own.shape.join() !== shape.join()) {
-      return [`${stored} is [${own.shape.join(', ')}] instead of [${shape.join(', ')}]`];
-    }
-    return READABLE.includes(own.dtype)
-      ? []
-      : [`${stored} is ${own.dtype} instead of ${READABLE.join(', ')}`];
-  });
-  if (missing.length + leftOver.length + wrong.length > 0) {
+  const faults = faultsInWords(source, wanted, leftOver);
+  if (faults !== '') {
     throw new BicotError(
       'checkpoint',
-      `${path} does not fit its config.json.${listed('Missing', missing)}${listed('Left over', leftOver)}${listed('Different', wrong)} Check that weights and config.json are of the same model.`,
+      `${path} does not fit its config.json.${faults} Check that weights and config.json are of the same model.`,
     );
   }
   return { layout, tensors: wanted, unused: beside.filter(isUnused), tiedHead };
-}
-
-const READABLE: readonly string[] = ['F32', 'F16', 'BF16'];
-/** More names than this tell nobody more. */
-const SHOWN = 8;
-
-function listed(label: string, names: readonly string[]): string {
-  if (names.length === 0) return '';
-  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
-  return ` ${label}: ${names.slice(0, SHOWN).join(', ')}${more}.`;
 }

@@ -15,18 +15,12 @@ import { recomputeDecoding } from '../../sampling/recompute.js';
 import { assertLength } from '../../tensor/shape.js';
 import { runBlocks } from '../backbone/blocks.js';
 import { distinctContexts, startBackboneDecoding } from '../backbone/decoding.js';
+import type { ScoringHead } from '../backbone/matrix-head.js';
 import { predictionPositions } from '../backbone/sequences.js';
 import { decodeVq } from '../vq/decode.js';
 import { vqImageTokenizer } from '../vq/image-tokenizer.js';
 import type { JanusConfig } from './config.js';
-import {
-  embedImageTokens,
-  embedText,
-  imageHead,
-  janusBackbone,
-  type ScoringHead,
-  textHead,
-} from './forward.js';
+import { embedImageTokens, embedText, imageHead, janusBackbone, textHead } from './forward.js';
 import type { JanusParameters } from './parameters.js';
 import { embedSequences, isImageSpace, type JanusContext, joinSequences } from './sequences.js';
 import type { JanusTokenIds, JanusTokenizer } from './tokenizer.js';

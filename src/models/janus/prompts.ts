@@ -52,7 +52,9 @@ export interface JanusPrompts {
   image(prompt: string, plan?: string): JanusContext;
   /** The same as text, to look at. */
   readonly text: {
+    /** The conversation that a plan answers. */
     plan(prompt: string): string;
+    /** The conversation that an image answers. */
     image(prompt: string, plan?: string): string;
   };
 }

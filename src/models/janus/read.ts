@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { loadTensor } from '../checkpoints/load-tensor.js';
 import type { RowRange, TensorSource } from '../checkpoints/source.js';
 import { toTfjsLayout } from '../vq/layout.js';
@@ -7,18 +8,6 @@ import type { JanusConfig } from './config.js';
 import { VQ_PREFIX } from './names.js';
 import { isTrained, type JanusParameters, janusParameters } from './parameters.js';
 import type { JanusPlan, PlannedTensor } from './plan.js';
-
-/** How far loading has come. */
-export interface LoadProgress {
-  /** The tensor that was loaded last, by its name in the checkpoint. */
-  readonly tensor: string;
-  /** Tensors loaded, and of how many. */
-  readonly done: number;
-  readonly total: number;
-  /** Bytes read, as they are stored, and of how many. */
-  readonly bytes: number;
-  readonly totalBytes: number;
-}
 
 /** More about `readJanusWeights`. */
 export interface ReadWeightsOptions {

@@ -83,12 +83,12 @@ function tensorsToWrite(model: JanusModel, dtype: FloatDtype | undefined): Writt
 }
 
 /** What differs from the checkpoint, by its names there. */
-function trainedValues({ tensors, layout, adapters }: JanusModel): Map<string, Values> {
+function trainedValues({ tensors, layout, adapterOf }: JanusModel): Map<string, Values> {
   const found = new Map<string, Values>();
-  for (const [path, adapted] of adapters?.adapted ?? [])
-    found.set(`${path}.weight`, () => mergedValues(adapted));
   for (const [name, pieces] of tensors) {
-    if (!pieces.some((piece) => piece instanceof tf.Variable)) continue;
+    const adapted = adapterOf?.(name.replace(/\.weight$/, ''));
+    if (adapted) found.set(layoutName(name, layout), () => mergedValues(adapted));
+    if (adapted || !pieces.some((piece) => piece instanceof tf.Variable)) continue;
     const asStored = pieces[0]?.rank === 1 || name.endsWith('embed_tokens.weight');
     found.set(layoutName(name, layout), async () => {
       const parts = await Promise.all(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { halvesChannel, linearWeight, rotaryWeight, splitQueryKeyValue } from './convert.js';
+import { halvesChannel, rotaryWeight } from './convert.js';
 
 /** Each pair of channels, as complex numbers times e^(i·angle); `pair(i)` says which channels make the ith pair. */
 function turn(x: number[], angles: number[], pair: (i: number) => [number, number]): number[] {
@@ -50,30 +50,21 @@ describe('halvesChannel', () => {
   });
 });
 
-describe('conversion of matrices', () => {
-  it('transposes', () => {
-    expect([...linearWeight(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)]).toEqual([1, 4, 2, 5, 3, 6]);
-  });
-
-  it('takes queries, keys and values apart, and permutes the first two only', () => {
+describe('rotaryWeight', () => {
+  it('transposes, and permutes the channels of each head', () => {
     // Two heads of 4 channels. The number in row o and column i is 100 o + i.
     const width = 8;
-    const fused = Float32Array.from({ length: 3 * width * width }, (_, n) => {
+    const weight = Float32Array.from({ length: width * width }, (_, n) => {
       return 100 * Math.floor(n / width) + (n % width);
     });
-    const { query, key, value } = splitQueryKeyValue(fused, width, 2);
     const channels = [0, 2, 1, 3, 4, 6, 5, 7];
-    const expected = (first: number, order: number[]): number[] =>
-      Array.from({ length: width }, (_, i) => order.map((channel) => 100 * (first + channel) + i)).flat();
-    expect([...query]).toEqual(expected(0, channels));
-    expect([...key]).toEqual(expected(width, channels));
-    expect([...value]).toEqual(expected(2 * width, [0, 1, 2, 3, 4, 5, 6, 7]));
+    const expected = Array.from({ length: width }, (_, i) => channels.map((channel) => 100 * channel + i));
+    expect([...rotaryWeight(weight, width, 2)]).toEqual(expected.flat());
   });
 
   it('refuses numbers that do not fit', () => {
-    const refused = expect.objectContaining({ code: 'shape', message: expect.stringMatching(/7 numbers/) });
-    expect(() => linearWeight(new Float32Array(7), 2, 3)).toThrow(refused);
-    expect(() => rotaryWeight(new Float32Array(7), 8, 2)).toThrow(refused);
-    expect(() => splitQueryKeyValue(new Float32Array(7), 8, 2)).toThrow(refused);
+    expect(() => rotaryWeight(new Float32Array(7), 8, 2)).toThrow(
+      expect.objectContaining({ code: 'shape', message: expect.stringMatching(/7 numbers/) }),
+    );
   });
 });

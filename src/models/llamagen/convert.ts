@@ -1,49 +1,5 @@
 import { BicotError } from '../../errors.js';
 
-/** Queries, keys and values apart, `[in, out]` each, with the channels of queries and keys as `rotate` wants them. */
-export interface QueryKeyValue {
-  readonly query: Float32Array;
-  readonly key: Float32Array;
-  readonly value: Float32Array;
-}
-
-function assertCount(what: string, values: Float32Array, rows: number, columns: number): void {
-  if (values.length !== rows * columns) {
-    throw new BicotError(
-      'shape',
-      `${what}: there are ${values.length} numbers, but [${rows}, ${columns}] has ${rows * columns}.`,
-    );
-  }
-}
-
-/** `[out, in]` to `[in, out]`; channel `c` of what comes out goes to `place(c)`. */
-function transposed(
-  weight: Float32Array,
-  outputs: number,
-  inputs: number,
-  place: (channel: number) => number,
-): Float32Array {
-  const result = new Float32Array(weight.length);
-  for (let channel = 0; channel < outputs; channel++) {
-    const column = place(channel);
-    for (let i = 0; i < inputs; i++) {
-      result[i * outputs + column] = weight[channel * inputs + i] as number;
-    }
-  }
-  return result;
-}
-
-/**
- * A PyTorch matrix as bicot multiplies by it.
- * @param weight `[out, in]`
- * @returns `[in, out]`
- * @throws BicotError `shape`
- */
-export function linearWeight(weight: Float32Array, outputs: number, inputs: number): Float32Array {
-  assertCount('linearWeight', weight, outputs, inputs);
-  return transposed(weight, outputs, inputs, (channel) => channel);
-}
-
 /**
  * Where a channel of LlamaGen's queries and keys stands in bicot's. There, rotary embeddings turn neighbours, `2i` and
  * `2i + 1`; `rotate` turns `i` and `i + D/2`. Scores are sums over channels, so their order does not matter as long as
@@ -64,23 +20,19 @@ export function halvesChannel(channel: number, size: number): number {
  * @throws BicotError `shape`
  */
 export function rotaryWeight(weight: Float32Array, width: number, heads: number): Float32Array {
-  assertCount('rotaryWeight', weight, width, width);
-  return transposed(weight, width, width, (channel) => halvesChannel(channel, width / heads));
-}
-
-/**
- * LlamaGen's fused matrix of attention, taken apart.
- * @param fused `[3d, d]`, PyTorch's: queries, keys and values below each other
- * @param width d
- * @throws BicotError `shape`
- */
-export function splitQueryKeyValue(fused: Float32Array, width: number, heads: number): QueryKeyValue {
-  assertCount('splitQueryKeyValue', fused, 3 * width, width);
-  const part = (index: number): Float32Array =>
-    fused.subarray(index * width * width, (index + 1) * width * width);
-  return {
-    query: rotaryWeight(part(0), width, heads),
-    key: rotaryWeight(part(1), width, heads),
-    value: linearWeight(part(2), width, width),
-  };
+  if (weight.length !== width * width) {
+    throw new BicotError(
+      'shape',
+      `rotaryWeight: there are ${weight.length} numbers, but [${width}, ${width}] has ${width * width}.`,
+    );
+  }
+  const size = width / heads;
+  const result = new Float32Array(weight.length);
+  for (let channel = 0; channel < width; channel++) {
+    const column = halvesChannel(channel, size);
+    for (let i = 0; i < width; i++) {
+      result[i * width + column] = weight[channel * width + i] as number;
+    }
+  }
+  return result;
 }

@@ -90,19 +90,34 @@ export function llamaGenShapes(config: LlamaGenConfig): ReadonlyMap<string, read
 const WRAPPERS = ['', 'model.', 'module.', 'state_dict.'];
 
 /**
- * What stands before the published names in a checkpoint, such as `model.`: training scripts keep a model's state beside
- * their optimizer's.
+ * What stands before the names of a model's tensors in a checkpoint, such as `model.`: training scripts keep a model's
+ * state beside their optimizer's.
+ * @param names of the checkpoint's tensors; those of nested dictionaries joined by dots
+ * @param known the name of a tensor that every such model has
+ * @returns `''` if the names are the published ones; undefined if it is no such model
+ */
+export function wrapperPrefix(names: ReadonlySet<string>, known: string): string | undefined {
+  return WRAPPERS.find((wrapper) => names.has(`${wrapper}${known}`));
+}
+
+/**
+ * What stands before the published names in a checkpoint of the transformer.
  * @param names of the checkpoint's tensors; those of nested dictionaries joined by dots
  * @returns `''` if the names are the published ones
  * @throws BicotError `checkpoint` if it is not a LlamaGen's
  */
-export function llamaGenPrefix(names: Iterable<string>): string {
+export function llamaGenPrefix(names: Iterable<string>, source = 'This'): string {
   const known = new Set(names);
-  const prefix = WRAPPERS.find((wrapper) => known.has(`${wrapper}${LLAMAGEN_NAMES.tokens}`));
+  const prefix = wrapperPrefix(known, LLAMAGEN_NAMES.tokens);
   if (prefix !== undefined) return prefix;
-  const first = [...known].slice(0, 3).join(', ') || 'nothing';
   throw new BicotError(
     'checkpoint',
-    `This is no checkpoint of LlamaGen's transformer: it has no ${LLAMAGEN_NAMES.tokens}, neither as such nor under model, module or state_dict. It holds ${first}${known.size > 3 ? ` and ${known.size - 3} more` : ''}; give it a file such as c2i_B_256.pt.`,
+    `${source} is no checkpoint of LlamaGen's transformer: it has no ${LLAMAGEN_NAMES.tokens}, neither as such nor under model, module or state_dict. It holds ${firstNames(known)}; give it a file such as c2i_B_256.pt.`,
   );
+}
+
+/** A few names, for a message that says what a file is not. */
+export function firstNames(names: ReadonlySet<string>): string {
+  const first = [...names].slice(0, 3).join(', ') || 'nothing';
+  return `${first}${names.size > 3 ? ` and ${names.size - 3} more` : ''}`;
 }

@@ -25,6 +25,10 @@ export interface PeftFileOptions {
 
 const tensorName = (path: string, part: 'A' | 'B') => `base_model.model.${path}.lora_${part}.weight`;
 
+/** The module that a tensor of the file belongs to. */
+const modulePath = (name: string) =>
+  name.replace(/^base_model\.model\./, '').replace(/\.lora_[AB]\.weight$/, '');
+
 /**
  * Adapters as PEFT's files: what PEFT, and what reads its files, loads onto a PyTorch model whose modules have these paths.
  * Deterministic: same adapters, same bytes.
@@ -65,36 +69,41 @@ export async function saveAdapters(
 /**
  * Reads adapters in PEFT's layout, bicot's or PEFT's own, and puts them beside a model's matrices. Every module that the
  * configuration names must have its tensors in the file, and every tensor its module in the model.
- * @param matrices frozen, `[in, out]`, by the paths that modules have in the model the adapters were trained on; they stay
- * the caller's, who keeps them as long as the adapters
+ * @param matrices frozen, `[in, out]`, by the paths that modules have in the model the adapters were trained on, or what gives
+ * them for the paths in the file, for a model whose modules have more than one name; they stay the caller's, who keeps them
+ * as long as the adapters
+ * @param elsewhere modules that the caller does not compute, whose adapters are left out. Default none
  * @returns the caller disposes it
  * @throws BicotError `checkpoint` for a folder without the files, a configuration that says what bicot does not compute, and
  * tensors that do not fit; `safetensors` for a damaged file
  */
 export async function loadAdapters(
   folder: CheckpointFolder,
-  matrices: MatricesByPath,
+  matrices: MatricesByPath | ((paths: readonly string[]) => MatricesByPath),
+  elsewhere: (path: string) => boolean = () => false,
 ): Promise<LoraAdapters> {
   const text = new TextDecoder().decode(await readWhole(folder, CONFIG));
   const { settings, isTarget } = readPeftConfig(text, `${folder.path}/${CONFIG}`);
   const source = `${folder.path}/${TENSORS}`;
-  const { tensors } = decodeSafetensors(await readWhole(folder, TENSORS), source);
-  const paths = [...matrices.keys()].filter(isTarget);
+  const { tensors: all } = decodeSafetensors(await readWhole(folder, TENSORS), source);
+  const tensors = Object.fromEntries(Object.entries(all).filter(([name]) => !elsewhere(modulePath(name))));
+  const known = typeof matrices === 'function' ? matrices(Object.keys(tensors).map(modulePath)) : matrices;
+  const paths = [...known.keys()].filter(isTarget);
   const sizeOf = adapterSizes(settings);
   const expected = paths.flatMap((path) => {
-    const [inputs, outputs] = (matrices.get(path) as tf.Tensor2D).shape;
+    const [inputs, outputs] = (known.get(path) as tf.Tensor2D).shape;
     const { rank } = sizeOf(path);
     return [
       [tensorName(path, 'A'), [rank, inputs]],
       [tensorName(path, 'B'), [outputs, rank]],
     ] as const;
   });
-  assertFits(source, tensors, new Map(expected), [...matrices.keys()]);
+  assertFits(source, tensors, new Map(expected), [...known.keys()]);
   const read = (name: string) => {
     const { data, shape } = tensors[name] as HostTensor;
     return transposed(data, ...(shape as [number, number]));
   };
-  return makeAdapters(matrices, paths, settings, (path) => ({
+  return makeAdapters(known, paths, settings, (path) => ({
     down: read(tensorName(path, 'A')),
     up: read(tensorName(path, 'B')),
   }));

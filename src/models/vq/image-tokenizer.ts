@@ -25,19 +25,19 @@ export interface VqImageTokenizer {
   dispose(): void;
 }
 
-/** A number of [−1, 1] as a byte, step by step in float32 and cut off as the original implementation does. */
-function toByte(value: number): number {
+/** As Janus does it: step by step in float32, and cut off. */
+function janusByte(value: number): number {
   const scaled = Math.fround(Math.fround(Math.fround(value + 1) / 2) * 255);
   return Math.trunc(Math.min(Math.max(scaled, 0), 255));
 }
 
 /** @param pixels `[1, side, side, 3]` in about [−1, 1]; disposed */
-async function toImage(pixels: tf.Tensor4D): Promise<RgbImage> {
+async function toImage(pixels: tf.Tensor4D, toByte: (value: number) => number): Promise<RgbImage> {
   const [, height, width] = pixels.shape;
   try {
     const values = await pixels.data<'float32'>();
     assertFinite('vqImageTokenizer.decode: a picture', values);
-    return { width, height, data: Uint8Array.from(values, toByte) };
+    return { width, height, data: Uint8Array.from(values, (value) => toByte(value)) };
   } finally {
     pixels.dispose();
   }
@@ -60,8 +60,13 @@ function assertPictures(tokens: TokenBatch, { codebookSize, grid }: VqDecoderCon
 /**
  * A decoder of image tokens.
  * @param parameters belong to it from now on
+ * @param toByte how the model's own code makes a byte of a number of about [−1, 1]; default as Janus's
  */
-export function vqImageTokenizer(config: VqDecoderConfig, parameters: VqParameters): VqImageTokenizer {
+export function vqImageTokenizer(
+  config: VqDecoderConfig,
+  parameters: VqParameters,
+  toByte: (value: number) => number = janusByte,
+): VqImageTokenizer {
   let disposed = false;
   const picture = (ids: Int32Array): Promise<RgbImage> => {
     if (disposed) {
@@ -70,7 +75,7 @@ export function vqImageTokenizer(config: VqDecoderConfig, parameters: VqParamete
         'vqImageTokenizer.decode: the tokenizer was disposed. Decode before dispose, or make another one.',
       );
     }
-    return toImage(decodeVq(config, parameters, ids));
+    return toImage(decodeVq(config, parameters, ids), toByte);
   };
   return {
     size: config.codebookSize,

@@ -10,6 +10,8 @@ import type { Size } from '../sizes.js';
 /** The programs of a run, started when first needed. */
 export interface Bench {
   readonly rounds: number;
+  /** Size of the checkpoint that is loaded. */
+  readonly bytes: number;
   readonly implementations: readonly Implementation[];
   /** Implementations that are not there, and why. */
   readonly skipped: readonly Skipped[];
@@ -17,7 +19,7 @@ export interface Bench {
   host(implementation: Implementation): Promise<Host>;
   /** The folder of a problem; the same one for the same size and kind. */
   problem(size: Size, kind: ProblemKind): Promise<string>;
-  /** Versions of all that was started, by name. */
+  /** Versions of all that was started, or of Node alone, by name. */
   versions(): Record<string, string>;
   /** Ends the programs and removes the problems. */
   stop(): void;
@@ -30,6 +32,7 @@ export function startBench(options: BenchOptions): Bench {
   const problems = new Map<string, string>();
   return {
     rounds: options.rounds,
+    bytes: options.bytes,
     implementations: all,
     skipped,
     async host(implementation) {
@@ -44,6 +47,8 @@ export function startBench(options: BenchOptions): Bench {
       return folder;
     },
     versions() {
+      // What runs no implementation runs on the Node that runs this.
+      if (running.size === 0) return { node: process.versions.node };
       const found: Record<string, Set<string>> = {};
       for (const { hello } of running.values()) {
         for (const [name, version] of Object.entries(hello.versions)) {

@@ -7,6 +7,7 @@ import { kernelVariants } from '../bicot/kernels.js';
 import { openLean } from '../bicot/lean-session.js';
 import { loadPolicy } from '../bicot/policy.js';
 import { recordingOptimizer, startRun } from '../bicot/training.js';
+import { vqVariants } from '../bicot/vq.js';
 import type { Check } from '../check.js';
 import { type Problem, readProblem } from '../problem.js';
 import { SIZES } from '../sizes.js';
@@ -67,6 +68,7 @@ async function openDecoding(
 
 async function open(request: OpenRequest): Promise<Session> {
   if (request.task === 'checkpointing') return openLean(SIZES[request.size]);
+  if (request.task === 'vq') return vqVariants(request.problem);
   const problem = readProblem(request.problem);
   if (request.task === 'kernels' || request.task === 'products') {
     return kernelVariants(problem, variants, request.task === 'products');

@@ -6,7 +6,7 @@ import type { SizeName } from '../sizes.js';
 // over stdin and stdout; a process that is not asked computes nothing.
 
 /** Benchmarks that a process can open. */
-export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products' | 'checkpointing';
+export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products' | 'vq' | 'checkpointing';
 
 /** A variant that was not run. */
 export interface Skipped {

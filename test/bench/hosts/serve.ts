@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { peakMegabytes } from './memory.js';
 import {
   type Answers,
   type Hello,
@@ -80,15 +80,4 @@ async function time({ before, run }: RunnableVariant, repeats: number): Promise<
   const start = performance.now();
   for (let i = 0; i < repeats; i++) await run();
   return (performance.now() - start) / repeats;
-}
-
-/** Linux counts what a process held before it became this program into `maxRSS`, but not into VmHWM. */
-function peakMegabytes(): number {
-  try {
-    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-    if (kilobytes) return Number(kilobytes) / 1024;
-  } catch {
-    // Not Linux.
-  }
-  return process.resourceUsage().maxRSS / 1024;
 }

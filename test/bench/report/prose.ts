@@ -15,6 +15,8 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   checkpointing: 'Checkpointing',
   kernels: 'Kernels',
   growth: 'How cost grows',
+  load: 'Loading a checkpoint',
+  vq: 'Image tokens to pixels',
 };
 
 /** What each table shows. */
@@ -37,4 +39,8 @@ TensorFlow.js computes in a scalar loop.`,
 cost by what it would be in proportion to the dimension, or for workers by one worker's cost shared out: 1 is linear.
 Workers share the work of one process; two processes do it twice, side by side and with nothing in common but the
 cores: more than 1 there is what the machine, and not bicot, takes from two workers.`,
+  load: `A synthetic checkpoint of bfloat16 numbers, in shards, read from the disk to tensors of the wasm backend, which are
+float32: the weights that are kept take twice as much as the files. Memory is the most that a process of its own holds,
+less what it held before the first tensor.`,
+  vq: `One picture of Janus-Pro's and LlamaGen's decoder, in stock operations of TensorFlow.js. Nothing is sampled or trained.`,
 };

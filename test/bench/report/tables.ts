@@ -50,12 +50,13 @@ function comparisonTables(all: readonly Comparison[], unit: Comparison['unit']):
   const counted = comparisons.some(
     ({ flops, variants }) => flops !== undefined || variants.some((variant) => variant.flops !== undefined),
   );
-  const ratio = unit === 'ms' ? 'times as fast' : 'times as little';
+  const isFloor = comparisons[0]?.first === 'floor';
+  const ratio = isFloor ? 'times as much' : unit === 'ms' ? 'times as fast' : 'times as little';
   const head = ['what', 'variant', unit, 'fastest–slowest', ratio, ...(counted ? ['GFLOPS'] : [])];
   return [markdownTable([head, ...comparisons.flatMap((comparison) => comparisonRows(comparison, counted))])];
 }
 
-function comparisonRows({ title, variants, flops }: Comparison, counted: boolean): string[][] {
+function comparisonRows({ title, variants, flops, first: kind }: Comparison, counted: boolean): string[][] {
   const rows = withBestTorch(variants);
   const first = median(rows[0]?.rounds ?? []);
   return rows.map((row, i) => {
@@ -64,7 +65,8 @@ function comparisonRows({ title, variants, flops }: Comparison, counted: boolean
     const operations = row.flops ?? flops;
     const speed = operations === undefined ? '' : number(operations / own / 1e6);
     const cells = [i === 0 ? title : '', row.name, number(own), range];
-    return [...cells, i === 0 ? '1' : `**${number(first / own)}**`, ...(counted ? [speed] : [])];
+    const against = kind === 'floor' ? own / first : first / own;
+    return [...cells, i === 0 ? '1' : `**${number(against)}**`, ...(counted ? [speed] : [])];
   });
 }
 

@@ -6,6 +6,8 @@ export interface Cursor {
   uint(bytes: number): number;
   /** A signed number of up to 8 bytes, which a float64 must hold exactly. */
   int(bytes: number): number;
+  /** A float64, big-endian as pickles have it. */
+  float(): number;
   text(bytes: number): string;
   line(): string;
   left(): number;
@@ -24,8 +26,13 @@ export function startCursor(bytes: Uint8Array, fail: PickleFail): Cursor {
     uint: (count) => take(count).reduceRight((value, byte) => value * 256 + byte, 0),
     int(count) {
       const unsigned = take(count).reduceRight((value, byte) => value * 256n + BigInt(byte), 0n);
-      const value = Number(BigInt.asIntN(count * 8, unsigned));
-      return Number.isSafeInteger(value) ? value : fail(`it has the number ${value}`);
+      const signed = BigInt.asIntN(count * 8, unsigned);
+      const value = Number(signed);
+      return Number.isSafeInteger(value) ? value : fail(`it has the number ${signed}`);
+    },
+    float() {
+      const { buffer, byteOffset } = take(8);
+      return new DataView(buffer, byteOffset, 8).getFloat64(0);
     },
     text: (count) => decoder.decode(take(count)),
     line() {

@@ -5,15 +5,23 @@ export type PickleValue =
   | number
   | string
   | PickleTuple
+  | PickleList
   | PickleDict
   | PickleGlobal
   | PickleCall
-  | PickleReference;
+  | PickleReference
+  | PickleOpaque;
 
 /** A tuple. */
 export interface PickleTuple {
   readonly kind: 'tuple';
   readonly items: readonly PickleValue[];
+}
+
+/** A list. */
+export interface PickleList {
+  readonly kind: 'list';
+  readonly items: PickleValue[];
 }
 
 /** A dict or an OrderedDict. */
@@ -39,6 +47,12 @@ export interface PickleCall {
 export interface PickleReference {
   readonly kind: 'reference';
   readonly id: PickleValue;
+}
+
+/** An object that nobody reads: it was not made, and what it would hold is dropped. */
+export interface PickleOpaque {
+  readonly kind: 'opaque';
+  readonly name: string;
 }
 
 /** Called with what is wrong. @param unsafe whether Python could be made to run code by it */

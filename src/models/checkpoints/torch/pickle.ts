@@ -3,6 +3,7 @@ import {
   isKind,
   type PickleDict,
   type PickleFail,
+  type PickleList,
   type PickleTuple,
   type PickleValue,
 } from './pickle-value.js';
@@ -14,6 +15,8 @@ export interface PickleRules {
   readonly functions: ReadonlySet<string>;
   /** Those that it may only mention. */
   readonly names: ReadonlySet<string>;
+  /** Classes of which it may hold objects, which nobody reads. Default none. */
+  readonly opaque?: ReadonlySet<string>;
 }
 
 const ORDERED_DICT = 'collections.OrderedDict';
@@ -22,8 +25,8 @@ const ORDERED_DICT = 'collections.OrderedDict';
 const MAX_OPERATIONS = 2_000_000;
 
 /**
- * Reads a pickle of protocol 2 as far as state dicts need it: atoms, tuples, dicts, and the calls and names that the rules
- * have. It takes time and memory in proportion to its length, and nothing is ever called.
+ * Reads a pickle of protocol 2 as far as state dicts need it: atoms, tuples, lists, dicts, and the calls and names that the
+ * rules have. It takes time and memory in proportion to its length, and nothing is ever called.
  */
 export function unpickle(bytes: Uint8Array, rules: PickleRules, fail: PickleFail): PickleValue {
   if (bytes[0] !== 0x80 || bytes[1] !== 2) fail('it is no pickle of protocol 2, which torch.save writes');
@@ -47,6 +50,7 @@ function lastValue({ stack, cursor, fail }: Machine): PickleValue {
 
 const STOP = 0x2e;
 const STACK_GLOBAL = 0x93;
+const NEW_OBJECT = 0x81;
 
 function refuse(operation: number, stack: Stack, fail: PickleFail): never {
   if (operation === STACK_GLOBAL && stack.depth() >= 2) {
@@ -67,6 +71,7 @@ interface Machine {
 type Step = (machine: Machine) => void;
 
 const tuple = (items: readonly PickleValue[]): PickleTuple => ({ kind: 'tuple', items });
+const emptyList = (): PickleList => ({ kind: 'list', items: [] });
 const emptyDict = (): PickleDict => ({ kind: 'dict', items: new Map() });
 const constant =
   (value: null | boolean): Step =>
@@ -96,7 +101,11 @@ const STEPS: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x4d, ({ cursor, stack }) => stack.push(cursor.uint(2))], // BININT2
   [0x4a, ({ cursor, stack }) => stack.push(cursor.int(4))], // BININT
   [0x8a, pushLong], // LONG1
+  [0x47, ({ cursor, stack }) => stack.push(cursor.float())], // BINFLOAT
   [0x58, ({ cursor, stack }) => stack.push(cursor.text(cursor.uint(4)))], // BINUNICODE
+  [0x5d, ({ stack }) => stack.push(emptyList())], // EMPTY_LIST
+  [0x61, (machine) => append(machine, machine.stack.popMany(1))], // APPEND
+  [0x65, (machine) => append(machine, machine.stack.popToMark())], // APPENDS
   [0x7d, ({ stack }) => stack.push(emptyDict())], // EMPTY_DICT
   [0x29, ({ stack }) => stack.push(tuple([]))], // EMPTY_TUPLE
   [0x85, tupleOf(1)], // TUPLE1
@@ -113,6 +122,7 @@ const STEPS: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x63, pushGlobal], // GLOBAL
   [0x51, ({ stack }) => stack.push({ kind: 'reference', id: stack.pop() })], // BINPERSID
   [0x52, (machine) => machine.stack.push(called(machine))], // REDUCE
+  [NEW_OBJECT, newObject], // NEWOBJ
   [0x62, dropState], // BUILD
 ]);
 
@@ -120,6 +130,11 @@ function pushLong({ cursor, stack, fail }: Machine): void {
   const bytes = cursor.uint(1);
   if (bytes > 8) fail(`it has a number of ${bytes} bytes`);
   stack.push(cursor.int(bytes));
+}
+
+function append({ stack, fail }: Machine, items: readonly PickleValue[]): void {
+  const list = listOf(stack.top(), fail);
+  for (const item of items) list.items.push(item);
 }
 
 function setItems({ stack, fail }: Machine, items: readonly PickleValue[]): void {
@@ -135,15 +150,17 @@ function setItems({ stack, fail }: Machine, items: readonly PickleValue[]): void
 const dictOf = (value: PickleValue, fail: PickleFail): PickleDict =>
   isKind(value, 'dict') ? value : fail('it changes something that is no dict', true);
 
+const listOf = (value: PickleValue, fail: PickleFail): PickleList =>
+  isKind(value, 'list') ? value : fail('it adds to something that is no list', true);
+
 const keyOf = (value: PickleValue | undefined, fail: PickleFail): string | number =>
   typeof value === 'string' || typeof value === 'number' ? value : fail('a key is neither text nor a number');
 
 function pushGlobal({ cursor, stack, rules, fail }: Machine): void {
   const module = cursor.line();
   const name = `${module}.${cursor.line()}`;
-  if (!rules.names.has(name) && !rules.functions.has(name) && name !== ORDERED_DICT) {
-    fail(`it names ${name}`, true);
-  }
+  const known = [rules.names, rules.functions, rules.opaque].some((names) => names?.has(name));
+  if (!known && name !== ORDERED_DICT) fail(`it names ${name}`, true);
   stack.push({ kind: 'global', name });
 }
 
@@ -157,9 +174,17 @@ function called({ stack, rules, fail }: Machine): PickleValue {
   return rules.functions.has(name) ? { kind: 'call', name, args } : fail(`it calls ${name}`, true);
 }
 
+/** An object in whose place something opaque stands: no class is looked up, and none is called. */
+function newObject({ stack, rules, fail }: Machine): void {
+  const [target, args] = stack.popMany(2) as [PickleValue, PickleValue];
+  const bare = isKind(args, 'tuple') && args.items.length === 0;
+  const known = bare && isKind(target, 'global') && rules.opaque?.has(target.name) === true;
+  stack.push(known ? { kind: 'opaque', name: target.name } : refuse(NEW_OBJECT, stack, fail));
+}
+
 /** Module.state_dict() hangs the versions of its layers on its dict: not needed, but nothing else may have a state. */
 function dropState({ stack, fail }: Machine): void {
   const [target, state] = stack.popMany(2) as [PickleValue, PickleValue];
   dictOf(state, fail);
-  stack.push(dictOf(target, fail));
+  stack.push(isKind(target, 'opaque') ? target : dictOf(target, fail));
 }

@@ -1,21 +1,38 @@
 import { sizeOf } from '../../safetensors-header.js';
 import { checkpointError, FETCH_AGAIN } from '../failure.js';
 import type { CheckpointFolder } from '../folder.js';
-import type { FloatDtype } from '../half-precision.js';
+import type { StoredDtype } from '../source.js';
 import { DTYPE_BYTES, type LocatedTensor } from '../tensor-source.js';
+import { tensorsWithin } from './nested.js';
 import { type PickleRules, unpickle } from './pickle.js';
 import { isKind, type PickleFail, type PickleValue } from './pickle-value.js';
 import { openZip, type ZipEntry } from './zip.js';
 
 const REBUILD = 'torch._utils._rebuild_tensor_v2';
 
-const STORAGES: Readonly<Record<string, FloatDtype>> = {
+const FLOATS: Readonly<Record<string, StoredDtype>> = {
   'torch.FloatStorage': 'F32',
   'torch.HalfStorage': 'F16',
   'torch.BFloat16Storage': 'BF16',
 };
 
-const RULES: PickleRules = { functions: new Set([REBUILD]), names: new Set(Object.keys(STORAGES)) };
+const STORAGES: Readonly<Record<string, StoredDtype>> = {
+  ...FLOATS,
+  'torch.DoubleStorage': 'F64',
+  'torch.LongStorage': 'I64',
+  'torch.IntStorage': 'I32',
+  'torch.ByteStorage': 'U8',
+  'torch.BoolStorage': 'BOOL',
+};
+
+const RULES: PickleRules = { functions: new Set([REBUILD]), names: new Set(Object.keys(FLOATS)) };
+
+/** What training scripts write beside the model: steps of an optimizer are whole numbers, options an `argparse.Namespace`. */
+const NESTED_RULES: PickleRules = {
+  functions: RULES.functions,
+  names: new Set(Object.keys(STORAGES)),
+  opaque: new Set(['argparse.Namespace']),
+};
 
 /** That of a model with a thousand tensors has 150 KB. */
 const MAX_PICKLE_BYTES = 2 ** 24;
@@ -26,13 +43,27 @@ const CONVERT =
 const UNSAFE =
   'A state dict of plain tensors needs no such thing, and loading this file in Python could run code of whoever made it; nothing was run here. Get the weights as safetensors.';
 
+/** How a file of `torch.save` is read. */
+export interface StateDictOptions {
+  /**
+   * Whether it may be what a training script wrote: dicts within dicts, whose keys are joined by dots, and beside tensors
+   * other data, which is left out. Default false: a dict of tensors and nothing else.
+   */
+  readonly nested?: boolean;
+}
+
 /**
  * The tensors of a file that `torch.save` wrote of a state dict (PyTorch 1.6 or later), of which only the directory and
  * the pickle are read. The pickle is read as data: nothing that it names is ever called.
  * @throws BicotError `checkpoint` for a file that is damaged, is big-endian, names anything of Python's but tensors of
- *   float32, float16 and bfloat16, or holds a tensor that is not contiguous
+ *   float32, float16 and bfloat16 (or, nested, of other numbers, and `argparse.Namespace`), or holds a tensor that is
+ *   not contiguous
  */
-export async function openStateDict(folder: CheckpointFolder, file: string): Promise<LocatedTensor[]> {
+export async function openStateDict(
+  folder: CheckpointFolder,
+  file: string,
+  { nested = false }: StateDictOptions = {},
+): Promise<LocatedTensor[]> {
   const where = `${folder.path}/${file}`;
   const fail: PickleFail = (what, unsafe = false) => {
     throw checkpointError(where, `data.pkl: ${what}`, unsafe ? UNSAFE : FETCH_AGAIN);
@@ -42,9 +73,9 @@ export async function openStateDict(folder: CheckpointFolder, file: string): Pro
   await assertLittleEndian(folder, file, entries.get(`${root}/byteorder`));
   const pickle = entries.get(`${root}/data.pkl`) as ZipEntry;
   if (pickle.bytes > MAX_PICKLE_BYTES) fail(`it has ${pickle.bytes} bytes, too many to describe a model`);
-  const state = unpickle(await readEntry(folder, file, pickle), RULES, fail);
+  const state = unpickle(await readEntry(folder, file, pickle), nested ? NESTED_RULES : RULES, fail);
   if (!isKind(state, 'dict')) return fail('it holds no dict of tensors');
-  return [...state.items].map(([name, value]) => {
+  return (nested ? tensorsWithin(state, fail) : [...state.items]).map(([name, value]) => {
     const wrong = (what: string, advice = FETCH_AGAIN): never => {
       throw checkpointError(where, `${name} ${what}`, advice);
     };
@@ -89,7 +120,7 @@ async function assertLittleEndian(folder: CheckpointFolder, file: string, entry?
 type Wrong = (what: string, advice?: string) => never;
 
 interface Storage {
-  readonly dtype: FloatDtype;
+  readonly dtype: StoredDtype;
   readonly entry: ZipEntry;
   /** How many numbers it has. */
   readonly count: number;

@@ -1,0 +1,11 @@
+/** How far loading has come. */
+export interface LoadProgress {
+  /** The tensor that was loaded last, by its name in the checkpoint. */
+  readonly tensor: string;
+  /** Tensors loaded, and of how many. */
+  readonly done: number;
+  readonly total: number;
+  /** Bytes read, as they are stored, and of how many. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}

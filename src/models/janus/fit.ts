@@ -1,0 +1,56 @@
+import * as tf from '@tensorflow/tfjs';
+import { BicotError } from '../../errors.js';
+import { currentKernels } from '../../kernels/choice.js';
+import {
+  assertFits,
+  estimateMemory,
+  formatMemory,
+  gigabytes,
+  type TrainingPlan,
+} from '../estimate/memory.js';
+import type { JanusConfig } from './config.js';
+import { janusSizes } from './sizes.js';
+
+/** What a device must have room for. */
+export interface JanusMemory {
+  /** Bytes that the device has for tensors. Default: 4 GiB on wasm, whose memory ends there; elsewhere nobody knows, and all passes. */
+  readonly limitBytes?: number;
+  /** How the model is to be trained; what `loadJanus` is told itself (adapters, checkpointing, kernels) is filled in. */
+  readonly plan?: TrainingPlan;
+  /** Is given the table, e.g. `console.log`. */
+  readonly print?: (table: string) => void;
+}
+
+/** Where wasm's memory ends. */
+const WASM_BYTES = 4 * 2 ** 30;
+
+/**
+ * Estimates a training's memory from the configuration alone, and refuses what can't fit.
+ * @param known what is decided already
+ * @throws BicotError `value` with advice
+ */
+export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known: TrainingPlan): void {
+  const wasm = tf.getBackend() === 'wasm';
+  const { kernels, available } = currentKernels();
+  const plan = { fused: kernels === 'fused' && available, ...known, ...memory.plan };
+  const sizes = janusSizes(config);
+  const estimate = estimateMemory(sizes, plan);
+  memory.print?.(formatMemory(estimate));
+  const limit = memory.limitBytes ?? (wasm ? WASM_BYTES : Number.POSITIVE_INFINITY);
+  assertFits(estimate, limit, sizes, plan);
+}
+
+/**
+ * Refuses weights that wasm has no room for, whatever is done with them.
+ * @throws BicotError `backend`
+ */
+export function assertWeightsFit(config: JanusConfig): void {
+  if (tf.getBackend() !== 'wasm') return;
+  const { held } = estimateMemory(janusSizes(config), { rank: 1 });
+  const bytes = held.reduce((sum, item) => sum + (item.name.startsWith('weights') ? item.bytes : 0), 0);
+  if (bytes <= WASM_BYTES) return;
+  throw new BicotError(
+    'backend',
+    `The weights take ${gigabytes(bytes)}, but the memory of the wasm backend ends at ${gigabytes(WASM_BYTES)}. Use a backend without that limit (tfjs-node, tfjs-node-gpu, WebGPU).`,
+  );
+}

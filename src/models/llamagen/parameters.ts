@@ -1,0 +1,91 @@
+import * as tf from '@tensorflow/tfjs';
+import type { NamedVariables } from '../../policy/policy.js';
+import type { BlockPaths } from '../backbone/block-matrices.js';
+import type { Block } from '../backbone/blocks.js';
+import type { LlamaGenConfig } from './config.js';
+import { LLAMAGEN_NAMES } from './names.js';
+
+/** What turns a condition into tokens. */
+export type ConditionParameters =
+  | {
+      readonly kind: 'class';
+      /** `[classes + 1, d]`; the last row stands for no class. */
+      readonly table: tf.Tensor2D;
+    }
+  | {
+      readonly kind: 'text';
+      /** `[features, d]` */
+      readonly captionIn: tf.Tensor2D;
+      /** `[d, d]` */
+      readonly captionOut: tf.Tensor2D;
+      /** `[length, features]`, on the host: what takes the place of a caption's features where there is none. */
+      readonly noCaption: Float32Array;
+    };
+
+/** LlamaGen's transformer on the device. */
+export interface LlamaGenParameters {
+  readonly condition: ConditionParameters;
+  /** `[V, d]` */
+  readonly tokens: tf.Tensor2D;
+  readonly blocks: readonly Block[];
+  /** `[d]` */
+  readonly finalNorm: tf.Tensor1D;
+  /** `[d, V]` */
+  readonly head: tf.Tensor2D;
+}
+
+/**
+ * Module paths of a block's matrices: the published ones, and in place of `attention.wqkv` those of its three parts, `wq`,
+ * `wk` and `wv`.
+ */
+export const blockPaths = (layer: number): BlockPaths => ({
+  query: `layers.${layer}.attention.wq`,
+  key: `layers.${layer}.attention.wk`,
+  value: `layers.${layer}.attention.wv`,
+  output: `layers.${layer}.attention.wo`,
+  gate: `layers.${layer}.feed_forward.w1`,
+  up: `layers.${layer}.feed_forward.w3`,
+  down: `layers.${layer}.feed_forward.w2`,
+});
+
+/**
+ * Puts tensors into their places.
+ * @param tensors by published name, and by `blockPaths`; `[in, out]` for what is multiplied by
+ * @param noCaption of a text-conditional model
+ */
+export function llamaGenParameters(
+  { layers, condition }: LlamaGenConfig,
+  tensors: ReadonlyMap<string, tf.Tensor>,
+  noCaption?: Float32Array,
+): LlamaGenParameters {
+  const get = <T extends tf.Tensor>(name: string): T => tensors.get(name) as T;
+  return {
+    condition:
+      condition.kind === 'class'
+        ? { kind: 'class', table: get(LLAMAGEN_NAMES.classes) }
+        : {
+            kind: 'text',
+            captionIn: get(LLAMAGEN_NAMES.captionIn),
+            captionOut: get(LLAMAGEN_NAMES.captionOut),
+            noCaption: noCaption as Float32Array,
+          },
+    tokens: get(LLAMAGEN_NAMES.tokens),
+    blocks: Array.from({ length: layers }, (_, layer) => {
+      const matrices = Object.entries(blockPaths(layer)).map(([key, path]) => [key, get(`${path}.weight`)]);
+      return {
+        ...(Object.fromEntries(matrices) as Record<keyof BlockPaths, tf.Tensor2D>),
+        attentionNorm: get(`layers.${layer}.attention_norm.weight`),
+        mlpNorm: get(`layers.${layer}.ffn_norm.weight`),
+      };
+    }),
+    finalNorm: get(LLAMAGEN_NAMES.finalNorm),
+    head: get(LLAMAGEN_NAMES.head),
+  };
+}
+
+/** The variables among some tensors by name. */
+export function variablesAmong(tensors: ReadonlyMap<string, tf.Tensor>): NamedVariables {
+  return Object.fromEntries(
+    [...tensors].filter((entry): entry is [string, tf.Variable] => entry[1] instanceof tf.Variable),
+  );
+}
