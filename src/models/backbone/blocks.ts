@@ -43,9 +43,9 @@ export interface RunBlocksOptions {
   /** Is shown the keys and values of each block, for a cache; they are its caller's only during the call. */
   readonly onBlock?: (block: number, made: BlockKeyValues) => void;
   /**
-   * Keep only the stream between blocks for the backward pass, which then computes blocks again: this many, the first
-   * ones; true for all but the last, which the backward pass wants first anyway. Each costs about a quarter of its
-   * training time, and saves all that it makes on the way. Default false.
+   * Keep only the stream between blocks for the backward pass, which then computes blocks again: true for all of them, or
+   * how many, the first ones. Each block that is left alone saves a quarter of its training time, and holds all that it
+   * makes on the way. Default false.
    */
   readonly checkpointing?: boolean | number;
   /** Only gradients are wanted: the last product is left out, and the result is not the stream. Default false. */
@@ -67,7 +67,7 @@ export function runBlocks(
   const { heads, rmsEpsilon, blocks } = backbone;
   const again = onBlock
     ? 0
-    : Math.min(blocks.length, checkpointing === true ? blocks.length - 1 : Number(checkpointing));
+    : Math.min(blocks.length, checkpointing === true ? blocks.length : Number(checkpointing));
   if (again > 0) return runCheckpointed(backbone, x, rotary, again);
   return tf.tidy(() => {
     let stream = x;

@@ -81,11 +81,13 @@ describe('estimates of Janus-Pro', () => {
         ...{ samples: 8, groupSize: 8, rank, guidance: true, checkpointing: true, reference: true },
         ...{ promptTokens: 200, planTokens: 80, contextTokens: 120 },
       });
-    // Of one prompt with 8 samples: 29 T to draw, 20 T for the reference, 61 T or 81 T to train.
+    // Of one prompt with 8 samples: 29 T to draw, 20 T for the reference, 61 T or 81 T to train, less what a block that is
+    // computed again leaves out.
     expect(step(ONE, 0).images / 8 / 3.6e12).toBeCloseTo(1, 1);
     expect(step(ONE, 0).reference / 20e12).toBeCloseTo(1, 1);
-    expect(step(ONE, 0).update / 81e12).toBeCloseTo(1, 1);
-    expect(step(ONE, 16).update / 61e12).toBeCloseTo(1, 1);
+    const leftOut = 8 * (280 + 696) * 2 * 24 * 2048 * 5632;
+    expect((step(ONE, 0).update + leftOut) / 81e12).toBeCloseTo(1, 1);
+    expect((step(ONE, 16).update + leftOut) / 61e12).toBeCloseTo(1, 1);
     expect(step(SEVEN, 0).images / 8 / 17.3e12).toBeCloseTo(1, 1);
     expect(step(ONE, 0).total).toBeGreaterThan(0.12e15);
     expect(step(ONE, 0).total).toBeLessThan(0.15e15);
@@ -152,49 +154,52 @@ const MIDDLE: JanusConfig = {
 
 describe('the estimate of an update', () => {
   for (const rank of [0, 4]) {
-    it.each([true, false])(`is what is measured: rank ${rank}, checkpointing %s`, async (checkpointing) => {
-      const source = janusSource(janusTensors(MIDDLE));
-      const { parameters, tensors } = await readJanusWeights(MIDDLE, planJanus(MIDDLE, source), source, {
-        ...{ trainable: rank === 0, maxTensorBytes: 2 ** 30, check() {} },
-      });
-      const adapters = rank > 0 ? createAdapters(blockMatrices(parameters), { rank }) : undefined;
-      const policy = janusPolicy({
-        config: MIDDLE,
-        parameters: adapters
-          ? {
-              ...parameters,
-              blocks: replaceMatrices(parameters.blocks, (path) => adapters.adapted.get(path)),
-            }
-          : parameters,
-        variables: adapters?.variables ?? namedVariables(tensors),
-        tokens: { begin: 1, end: 2, pad: 3, beginImage: 4 },
-        checkpointing,
-      });
-      const contexts = [{ ids: Int32Array.from({ length: 101 }, (_, i) => 10 + i) }];
-      const completion = tokenBatch([Array.from({ length: 196 }, (_, i) => i)]);
-      let gradients = 0;
-      const pass = () =>
-        peakBytes(() => {
-          const made = variableGradients(
-            () => tf.sum(completionLogProbs(policy, { contexts, completion, space: 'image' })) as tf.Scalar,
-            Object.values(policy.variables),
-          );
-          if (!made) throw new Error('nothing to train');
-          gradients = Object.values(made.grads).reduce((sum, { size }) => sum + 4 * size, 0);
-          tf.dispose([made.value, made.grads]);
+    it.each([true, 2, false])(
+      `is what is measured: rank ${rank}, checkpointing %s`,
+      async (checkpointing) => {
+        const source = janusSource(janusTensors(MIDDLE));
+        const { parameters, tensors } = await readJanusWeights(MIDDLE, planJanus(MIDDLE, source), source, {
+          ...{ trainable: rank === 0, maxTensorBytes: 2 ** 30, check() {} },
         });
-      for (const fused of currentKernels().kernels === 'fused' ? [true, false] : [false]) {
-        const measured = (fused ? pass() : await withComposed(async () => pass())) - gradients;
-        const sizes = { ...janusSizes(MIDDLE) };
-        const plan = { rank, checkpointing, fused, planTokens: 0, contextTokens: 100 };
-        const { phases } = estimateMemory(sizes, plan);
-        const trained = rank > 0 ? adapterParameters(sizes, rank, 'all') : languageParameters(sizes);
-        const estimated = (phases.find(({ name }) => name === 'update')?.bytes ?? 0) - 12 * trained;
-        expect(estimated / measured, `fused ${fused}`).toBeGreaterThan(0.9);
-        expect(estimated / measured, `fused ${fused}`).toBeLessThan(1.25);
-      }
-      policy.dispose();
-      adapters?.dispose();
-    });
+        const adapters = rank > 0 ? createAdapters(blockMatrices(parameters), { rank }) : undefined;
+        const policy = janusPolicy({
+          config: MIDDLE,
+          parameters: adapters
+            ? {
+                ...parameters,
+                blocks: replaceMatrices(parameters.blocks, (path) => adapters.adapted.get(path)),
+              }
+            : parameters,
+          variables: adapters?.variables ?? namedVariables(tensors),
+          tokens: { begin: 1, end: 2, pad: 3, beginImage: 4 },
+          checkpointing,
+        });
+        const contexts = [{ ids: Int32Array.from({ length: 101 }, (_, i) => 10 + i) }];
+        const completion = tokenBatch([Array.from({ length: 196 }, (_, i) => i)]);
+        let gradients = 0;
+        const pass = () =>
+          peakBytes(() => {
+            const made = variableGradients(
+              () => tf.sum(completionLogProbs(policy, { contexts, completion, space: 'image' })) as tf.Scalar,
+              Object.values(policy.variables),
+            );
+            if (!made) throw new Error('nothing to train');
+            gradients = Object.values(made.grads).reduce((sum, { size }) => sum + 4 * size, 0);
+            tf.dispose([made.value, made.grads]);
+          });
+        for (const fused of currentKernels().kernels === 'fused' ? [true, false] : [false]) {
+          const measured = (fused ? pass() : await withComposed(async () => pass())) - gradients;
+          const sizes = { ...janusSizes(MIDDLE) };
+          const plan = { rank, checkpointing, fused, planTokens: 0, contextTokens: 100 };
+          const { phases } = estimateMemory(sizes, plan);
+          const trained = rank > 0 ? adapterParameters(sizes, rank, 'all') : languageParameters(sizes);
+          const estimated = (phases.find(({ name }) => name === 'update')?.bytes ?? 0) - 12 * trained;
+          expect(estimated / measured, `fused ${fused}`).toBeGreaterThan(0.9);
+          expect(estimated / measured, `fused ${fused}`).toBeLessThan(1.25);
+        }
+        policy.dispose();
+        adapters?.dispose();
+      },
+    );
   }
 });

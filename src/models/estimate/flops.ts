@@ -1,3 +1,4 @@
+import { blocksAgain } from './memory.js';
 import { languageParameters, type ModelSizes } from './sizes.js';
 import { vqDecodeFlops } from './vq.js';
 
@@ -13,7 +14,8 @@ export interface StepPlan {
   readonly promptTokens: number;
   readonly planTokens: number;
   readonly contextTokens: number;
-  readonly checkpointing: boolean;
+  /** Whether blocks are computed again, or how many of them. */
+  readonly checkpointing: boolean | number;
   readonly reference: boolean;
 }
 
@@ -46,8 +48,15 @@ export function estimateFlops(sizes: ModelSizes, plan: StepPlan): StepFlops {
     ((planTokens === 0 ? 0 : layers(promptTokens + planTokens) + planTokens * textHead) +
       layers(contextTokens + imageLength) +
       imageLength * sizes.imageHeadFlops);
+  // A block that is computed again leaves out its last product, whose value nobody needs a second time.
+  const share = blocksAgain(plan.checkpointing, sizes.layers) / sizes.layers;
+  const once = (tokens: number) => layers(tokens) - tokens * 2 * sizes.layers * width * sizes.hidden;
+  const again =
+    samples *
+    share *
+    ((planTokens === 0 ? 0 : once(promptTokens + planTokens)) + once(contextTokens + imageLength));
   // A backward pass computes the gradients of inputs, and of weights where they are trained; each is one forward's work.
-  const update = forward * (1 + 1 + (plan.rank > 0 ? 0 : 1) + (plan.checkpointing ? 1 : 0));
+  const update = forward * (1 + 1 + (plan.rank > 0 ? 0 : 1)) + again;
   const reference = plan.reference ? forward : 0;
   const pixels = samples * vqDecodeFlops(sizes.decoder);
   return { plans, images, pixels, reference, update, total: plans + images + pixels + reference + update };

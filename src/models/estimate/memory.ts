@@ -21,8 +21,8 @@ export interface TrainingPlan {
   readonly contextTokens?: number;
   /** Samples in one backward pass. Default 1. */
   readonly microBatch?: number;
-  /** Whether blocks are computed again in the backward pass. Default true. */
-  readonly checkpointing?: boolean;
+  /** Whether blocks are computed again in the backward pass, or how many of them. Default true. */
+  readonly checkpointing?: boolean | number;
   /** Whether the KL penalty needs a reference. Default true. Adapters need no copy for it. */
   readonly reference?: boolean;
   /** Whether bicot's fused kernels compute (on wasm): decoding then packs a second copy of the blocks. Default false. */
@@ -110,52 +110,75 @@ function updateBytes(sizes: ModelSizes, plan: Required<TrainingPlan>, trainedByt
   return 3 * trainedBytes + kept + logitsBytes(sizes, plan);
 }
 
-/** How many numbers a backward pass holds at most for each token, in multiples of these. */
-interface ActivationCounts {
-  /** Of the width and the gated width, for each block. */
-  readonly each: readonly [width: number, hidden: number];
-  /** Of the same, in the one block that is being computed. */
-  readonly once: readonly [width: number, hidden: number];
+/** Multiples of the width, of the gated width, and of heads times positions, that each token takes. */
+type Counts = readonly [width: number, hidden: number, scores: number];
+
+/** How many numbers a moment of a backward pass holds. */
+interface Moment {
+  /** For each block. */
+  readonly each: Counts;
+  /** In the one block that is being computed. */
+  readonly once: Counts;
 }
 
+/** By what computes, and by what is trained. */
+type Counted<T> = Readonly<Record<'fused' | 'stock', Readonly<Record<'whole' | 'adapters', T>>>>;
+
 /**
- * Counted in backward passes of models of several sizes (`estimate.test.ts` does it for one more): what the forward pass
- * keeps, and gradients, of which TensorFlow.js frees none before the pass ends.
+ * Counted in backward passes of models of many sizes (`estimate.test.ts` does it for one more): what the forward pass
+ * keeps, and gradients, of which TensorFlow.js frees none before the pass ends. Of stock operations it depends on the
+ * sizes which moment is the worst: the last, when all gradients are there, or the first, when all scores of attention are.
  */
-const ACTIVATIONS: Readonly<
-  Record<'whole' | 'adapters', readonly [stock: ActivationCounts, fused: ActivationCounts]>
-> = {
-  whole: [
-    { each: [23, 3], once: [0, 0] },
-    { each: [16, 6], once: [11, 0] },
-  ],
-  adapters: [
-    { each: [25, 11], once: [6, 0] },
-    { each: [24, 6], once: [0, 1] },
-  ],
+const MOMENTS: Counted<readonly Moment[]> = {
+  fused: {
+    whole: [{ each: [16, 6, 0], once: [11, 0, 0] }],
+    adapters: [{ each: [20, 7, 0], once: [5.5, 0, 0] }],
+  },
+  stock: {
+    whole: [
+      { each: [27.5, 7, 0], once: [5.6, 0.3, 0] },
+      { each: [5, 2.7, 1], once: [16, 0.3, 5] },
+    ],
+    adapters: [
+      { each: [25, 9, 0], once: [5.5, 0, 3] },
+      { each: [11, 4, 1], once: [17.4, 0, 5] },
+    ],
+  },
 };
 
 /** The same with blocks that are computed again: the stream before each, and one block. */
-const CHECKPOINTED: typeof ACTIVATIONS = {
-  whole: [
-    { each: [1, 0], once: [24, 3] },
-    { each: [1, 0], once: [25, 5] },
-  ],
-  adapters: [
-    { each: [1, 0], once: [30, 4] },
-    { each: [1, 0], once: [32, 7] },
-  ],
+const CHECKPOINTED: Counted<Moment> = {
+  fused: {
+    whole: { each: [1, 0, 0], once: [25.5, 5, 0] },
+    adapters: { each: [1, 0, 0], once: [29.5, 7, 0] },
+  },
+  stock: {
+    whole: { each: [1, 0, 0], once: [23.5, 3, 6] },
+    adapters: { each: [1, 0, 0], once: [30, 5.5, 6] },
+  },
 };
-
-/** Stock operations hold attention weights of all pairs of positions, six times at once. */
-const SCORES_AT_ONCE = 6.2;
 
 function activations(sizes: ModelSizes, plan: Required<TrainingPlan>, length: number): number {
   const { layers, width, hidden, heads } = sizes;
-  const table = plan.checkpointing ? CHECKPOINTED : ACTIVATIONS;
-  const { each, once } = table[plan.rank > 0 ? 'adapters' : 'whole'][plan.fused ? 1 : 0];
-  const scores = plan.fused ? 0 : SCORES_AT_ONCE * heads * length;
-  return layers * (each[0] * width + each[1] * hidden) + once[0] * width + once[1] * hidden + scores;
+  const again = blocksAgain(plan.checkpointing, layers);
+  const numbers = ([ofWidth, ofHidden, ofScores]: Counts): number =>
+    ofWidth * width + ofHidden * hidden + ofScores * heads * length;
+  const of = <T>(counted: Counted<T>): T =>
+    counted[plan.fused ? 'fused' : 'stock'][plan.rank > 0 ? 'adapters' : 'whole'];
+  const checkpointed = of(CHECKPOINTED);
+  const streams = again * numbers(checkpointed.each);
+  return Math.max(
+    ...of(MOMENTS).map(({ each, once }, moment) => {
+      // At the last moment it is the first block that is computed; blocks that are computed again are the first ones.
+      const current = moment === 0 && again > 0 ? checkpointed.once : once;
+      return streams + (layers - again) * numbers(each) + numbers(current);
+    }),
+  );
+}
+
+/** How many blocks are computed again, as `runBlocks` has it. */
+export function blocksAgain(checkpointing: boolean | number, layers: number): number {
+  return checkpointing === true ? layers : Math.min(layers, Number(checkpointing));
 }
 
 /** As `headLogProbs` cuts them: 64 MiB, two at once with fused kernels and four with stock operations. */
@@ -196,7 +219,11 @@ export function assertFits(
   const plan = planOf(trainingPlan);
   const smaller = (change: TrainingPlan): number => estimateMemory(sizes, { ...plan, ...change }).peakBytes;
   const changes: readonly [advice: string, change: TrainingPlan, possible: boolean][] = [
-    ['checkpointing: true', { checkpointing: true }, !plan.checkpointing],
+    [
+      'checkpointing: true',
+      { checkpointing: true },
+      blocksAgain(plan.checkpointing, sizes.layers) < sizes.layers,
+    ],
     ['microBatch: 1', { microBatch: 1 }, plan.microBatch > 1],
     [
       `rowsAtOnce: ${Math.ceil(plan.rowsAtOnce / 4)}`,

@@ -28,8 +28,8 @@ export interface LoadJanusOptions {
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
-  /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
-  readonly checkpointing?: boolean;
+  /** Compute blocks again in the backward pass instead of keeping what they made: all, or how many, as `runBlocks` has it. Default true. */
+  readonly checkpointing?: boolean | number;
   /** The text embedding and head are kept in pieces of at most so many bytes, for devices whose buffers are limited. Default 512 MiB. */
   readonly maxTensorBytes?: number;
   /** Estimate what training takes before anything is read, and refuse what can't fit. Default: only that weights fit wasm. */

@@ -29,8 +29,8 @@ export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions 
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
-  /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
-  readonly checkpointing?: boolean;
+  /** Compute blocks again in the backward pass instead of keeping what they made: all, or how many, as `runBlocks` has it. Default true. */
+  readonly checkpointing?: boolean | number;
   /** Called after each tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Stops the loading with an error of code `aborted`. */

@@ -52,8 +52,8 @@ export interface LlamaGenParts {
   readonly variables: NamedVariables;
   /** The image decoder. */
   readonly tokenizer?: { readonly config: VqDecoderConfig; readonly parameters: VqParameters };
-  /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
-  readonly checkpointing?: boolean;
+  /** Compute blocks again in the backward pass instead of keeping what they made: all, or how many, as `runBlocks` has it. Default true. */
+  readonly checkpointing?: boolean | number;
   /** Frees what all this lies in. */
   readonly onDispose: () => void;
 }
