@@ -27,7 +27,8 @@ describe('saveJanus', () => {
     expect([...saved.tensors.keys()].sort()).toEqual([...model.source.tensors.keys()].sort());
     for (const [name, { dtype, shape }] of model.source.tensors) {
       expect(saved.tensors.get(name)).toMatchObject({ dtype, shape });
-      expect(await saved.readBytes(name)).toEqual(await model.source.readBytes(name));
+      const [now, before] = await Promise.all([saved.readBytes(name), model.source.readBytes(name)]);
+      expect(Buffer.compare(now, before), name).toBe(0);
     }
     model.dispose();
   });
@@ -76,7 +77,12 @@ describe('saveJanus', () => {
       const before = await model.source.readFloats(name);
       expect(saved.tensors.get(name)?.dtype).toBe(dtype);
       // Twice a number of bfloat16 is one of bfloat16.
-      expect(await saved.readFloats(name), name).toEqual(before.map((value) => value * factor));
+      const now = await saved.readFloats(name);
+      expect(
+        now.findIndex((value, i) => value !== (before[i] as number) * factor),
+        name,
+      ).toBe(-1);
+      expect(now).toHaveLength(before.length);
     }
     model.dispose();
   });
