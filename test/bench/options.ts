@@ -16,13 +16,23 @@ export interface BenchOptions {
   readonly bytes: number;
 }
 
-export const BENCHMARKS = ['step', 'decode', 'train', 'kernels', 'memory', 'growth', 'load', 'vq'] as const;
+export const BENCHMARKS = [
+  'step',
+  'decode',
+  'train',
+  'kernels',
+  'memory',
+  'checkpointing',
+  'growth',
+  'load',
+  'vq',
+] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 /** For whoever asks for something else. */
 export const USAGE = `Usage: npm run bench -- ${BENCHMARKS.join('|')}|all
-  [--size ${Object.keys(SIZES).join('|')}]   default: demo for step, S for the others
+  [--size ${Object.keys(SIZES).join('|')}]   default: demo for step, lean for checkpointing, S for the others
   [--rounds 5] [--workers 1,2] [--node PATH,PATH] [--no-torch] [--json FILE]
   [--bytes 1.2e9]   size of the checkpoint that load reads, at most 1.7e9 (its numbers take twice as much in memory)
 or: npm run bench -- docs   writes docs/performance.md from test/bench/results/*.json

@@ -1,6 +1,6 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|growth|load|vq|all`, with the options that it prints when it
- * does not understand; `npm run bench -- docs` writes the page.
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|all`, with the options that it
+ * prints when it does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
  * they are timed; what counts is the ratio of their medians.
@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { selectBackend } from 'bicot/node';
 import { type Bench, startBench } from './benchmarks/bench.js';
+import { benchCheckpointing } from './benchmarks/checkpointing.js';
 import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
 import { benchLoad } from './benchmarks/load.js';
@@ -27,10 +28,14 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   train: benchTrain,
   kernels: benchKernels,
   memory: benchMemory,
+  checkpointing: benchCheckpointing,
   growth: benchGrowth,
   load: benchLoad,
   vq: benchVq,
 };
+
+/** Sizes that say most, where it is not S. */
+const USUAL: Partial<Record<BenchmarkName, SizeName>> = { step: 'demo', checkpointing: 'lean' };
 
 async function run(options: BenchOptions): Promise<void> {
   const load = currentLoad();
@@ -38,7 +43,7 @@ async function run(options: BenchOptions): Promise<void> {
   const results: Result[] = [];
   try {
     for (const name of options.names) {
-      const size = options.size ?? (name === 'step' ? 'demo' : 'S');
+      const size = options.size ?? USUAL[name] ?? 'S';
       const result = await RUNS[name](bench, size);
       results.push(result);
       console.log(`${resultTables(result)}\n`);

@@ -36,11 +36,28 @@ const S: Size = {
   planLength: 16,
 };
 
-/** `demo` is the emoji demo's model and batch; `tiny` is for trying the benchmarks themselves. */
+/**
+ * `demo` is the emoji demo's model and batch; `lean` has a text vocabulary so large that logits count; `tiny` is for trying
+ * the benchmarks themselves.
+ */
 export const SIZES = {
   S,
   M: { ...S, width: 256, layers: 6, heads: 8, hidden: 688 },
   demo: { ...S, text: 216, image: 503, contextLength: 24, trainPrompts: 4, decodePrompts: [4] },
+  lean: {
+    text: 16_384,
+    image: 1024,
+    imageLength: 256,
+    width: 256,
+    layers: 4,
+    heads: 4,
+    hidden: 704,
+    contextLength: 32,
+    groupSize: 8,
+    trainPrompts: 1,
+    decodePrompts: [1],
+    planLength: 128,
+  },
   tiny: {
     text: 20,
     image: 30,

@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import { describeOnBackends, expectNoLeak } from '../../../test/support/backends.js';
 import { normal, withComposed } from '../../../test/support/kernel-properties.js';
 import { peakBytes } from '../../../test/support/peak-bytes.js';
+import { isFused } from '../../kernels/choice.js';
+import { LINEAR } from '../../kernels/fused/linear.js';
 import { rotaryTables } from '../../kernels/rotary.js';
 import { type Backbone, type Block, runBlocks, trainedBlockParts } from './blocks.js';
 import type { Matrix } from './matrix.js';
@@ -68,7 +70,7 @@ function makeBackbone(
 }
 
 /** Gradients of all that is trained, by the order of the blocks, after the loss and its input. */
-function gradients(backbone: Backbone, { rows, length, width }: Sizes, checkpointing: boolean) {
+function gradients(backbone: Backbone, { rows, length, width }: Sizes, checkpointing: boolean | number) {
   const variables = backbone.blocks.flatMap(trainedBlockParts);
   const input = variable(normal('x', [rows * length, width]));
   const { value, grads } = tf.variableGrads(() => {
@@ -87,37 +89,52 @@ describeOnBackends('checkpointed blocks', () => {
       it(`have the loss and the gradients of others, ${trained} trained, ${kernels}`, async () => {
         const run = async (): Promise<void> => {
           const backbone = makeBackbone(SMALL, trained);
-          const [got, expected] = [gradients(backbone, SMALL, true), gradients(backbone, SMALL, false)];
-          expect(await got.value.data()).toBeAllclose(await expected.value.data(), 1e-6);
-          expect(got.made.length).toBe(1 + SMALL.layers * (trained === 'all' ? 9 : 10));
-          for (const [i, gradient] of got.made.entries()) {
-            const values = (await expected.made[i]?.data()) as Float32Array;
-            expect(Math.max(...values.map(Math.abs))).toBeGreaterThan(0);
-            expect(await gradient.data()).toBeAllclose(values, 2e-6);
+          const expected = gradients(backbone, SMALL, false);
+          expect(expected.made.length).toBe(1 + SMALL.layers * (trained === 'all' ? 9 : 10));
+          for (const checkpointing of [1, true, SMALL.layers]) {
+            const got = gradients(backbone, SMALL, checkpointing);
+            expect(await got.value.data()).toBeAllclose(await expected.value.data(), 1e-6);
+            for (const [i, gradient] of got.made.entries()) {
+              const values = (await expected.made[i]?.data()) as Float32Array;
+              expect(Math.max(...values.map(Math.abs))).toBeGreaterThan(0);
+              expect(await gradient.data()).toBeAllclose(values, 1e-5);
+            }
+            tf.dispose(got as unknown as tf.TensorContainer);
           }
-          tf.dispose([got, expected, backbone.tensors] as unknown as tf.TensorContainer);
+          tf.dispose([expected, backbone.tensors] as unknown as tf.TensorContainer);
         };
         await expectNoLeak(() => (kernels === 'composed' ? withComposed(run) : run()));
       });
     }
   }
 
-  it('hold a stream a block, and one block', async () => {
+  it('hold a stream a block, and a block or two', async () => {
     const sizes: Sizes = { rows: 1, length: 24, width: 16, hidden: 40, layers: 12 };
     const backbone = makeBackbone(sizes, 'adapters');
-    const peak = (checkpointing: boolean): number =>
+    const peak = (checkpointing: boolean | number): number =>
       peakBytes(() => {
         const { value, made } = gradients(backbone, sizes, checkpointing);
         tf.dispose([value, ...made]);
       });
-    const perBlock = 4 * sizes.length * (8 * sizes.width + 3 * sizes.hidden);
-    const streams = 4 * sizes.length * sizes.width * (sizes.layers + 2);
+    const { length, width, hidden, layers } = sizes;
+    // What the kernels save; stock operations have scores of attention, and more steps on the way.
+    const perBlock = {
+      fused: 4 * length * (8 * width + 3 * hidden),
+      composed: 4 * length * (11 * width + 4 * hidden + backbone.heads * length),
+    };
+    const streams = 4 * length * width * (layers + 2);
     const trained = 4 * backbone.blocks.flatMap(trainedBlockParts).reduce((sum, { size }) => sum + size, 0);
     for (const kernels of ['fused', 'composed'] as const) {
-      const run = (): void => expect(peak(true)).toBeLessThan(streams + trained + 4 * perBlock);
+      const run = (): void => {
+        const made = isFused(LINEAR, []) ? kernels : 'composed';
+        // What a block makes and its gradients, as much again where the last one is kept.
+        const [all, allButOne] = [peak(layers), peak(true)];
+        expect(all).toBeLessThan(streams + trained + 3 * perBlock[made]);
+        expect(allButOne).toBeLessThan(streams + trained + 5 * perBlock[made]);
+      };
       await (kernels === 'composed' ? withComposed(run) : run());
     }
-    expect(peak(false)).toBeGreaterThan(sizes.layers * perBlock);
+    expect(peak(false)).toBeGreaterThan(layers * perBlock.fused);
     tf.dispose(backbone.tensors);
   });
 });

@@ -59,24 +59,40 @@ export function multiply(
   { unread = false }: MultiplyOptions = {},
 ): tf.Tensor2D[] {
   const frozen = matrices.map(isFrozen);
-  const products =
-    matrices.length === 1 || unread
-      ? matrices.map((matrix, i) => linear(x, weightOf(matrix), { frozen: frozen[i], unread }))
-      : projections(x, matrices.map(weightOf), { frozen });
-  return products.map((product, i) => {
-    const adapter = activeAdapter(matrices[i] as Matrix);
-    return adapter ? sum(product, correction(x, adapter, { unread })) : product;
+  const adapters = matrices.map(activeAdapter);
+  const downs = adapters.flatMap((adapter) => (adapter ? [adapter.down as tf.Tensor2D] : []));
+  // Matrices and adapters read the same x: together, the gradient of x is one sum and not as many as there are readers.
+  const made = unread
+    ? [
+        ...matrices.map((matrix, i) => linear(x, weightOf(matrix), { frozen: frozen[i], unread })),
+        ...downs.map((down) => linear(x, down)),
+      ]
+    : products(x, [...matrices.map(weightOf), ...downs], [...frozen, ...downs.map(() => false)]);
+  const narrow = made.slice(matrices.length);
+  return adapters.map((adapter, i) => {
+    const product = made[i] as tf.Tensor2D;
+    return adapter ? sum(product, raised(narrow.shift() as tf.Tensor2D, adapter, unread)) : product;
   });
 }
 
-/** `scale · (x · A) · B`, `[N, out]`. */
-export function correction(
+function products(
   x: tf.Tensor2D,
-  { down, up, scale }: Adapter,
-  { unread }: MultiplyOptions = {},
-): tf.Tensor2D {
-  // Scaled where it is narrow: a product with a number keeps both for the gradient.
-  return linear(tf.mul(linear(x, down), scale), up, { unread });
+  weights: readonly tf.Tensor2D[],
+  frozen: readonly boolean[],
+): tf.Tensor2D[] {
+  const [only, ...others] = weights;
+  if (only && others.length === 0) return [linear(x, only, { frozen: frozen[0] })];
+  return projections(x, weights, { frozen });
+}
+
+/** `scale · (x · A) · B`, `[N, out]`. */
+export function correction(x: tf.Tensor2D, adapter: Adapter): tf.Tensor2D {
+  return raised(linear(x, adapter.down), adapter, false);
+}
+
+/** The rest of a correction. Scaled where it is narrow: a product with a number keeps both for the gradient. */
+function raised(narrow: tf.Tensor2D, { up, scale }: Adapter, unread: boolean): tf.Tensor2D {
+  return linear(scale === 1 ? narrow : tf.mul(narrow, scale), up, { unread });
 }
 
 /** `W + scale · A · B`, `[in, out]`; the caller disposes it. */

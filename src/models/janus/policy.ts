@@ -51,8 +51,8 @@ export interface JanusParts {
   readonly tokens: JanusTokenIds;
   /** Default: plans are ids without text. */
   readonly tokenizer?: JanusTokenizer;
-  /** Compute each block again in the backward pass instead of keeping what it made. Default true. */
-  readonly checkpointing?: boolean;
+  /** Which blocks are computed again in the backward pass, as in `runBlocks`. Default true. */
+  readonly checkpointing?: boolean | number;
   /** Frees what `parameters` does not hold. */
   readonly onDispose?: () => void;
 }

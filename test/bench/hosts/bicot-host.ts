@@ -4,20 +4,26 @@ import { selectBackend } from 'bicot/node';
 import bicot from '../../../package.json' with { type: 'json' };
 import { assertScored, decode, decodeCheck } from '../bicot/decoding.js';
 import { kernelVariants } from '../bicot/kernels.js';
+import { openLean } from '../bicot/lean-session.js';
 import { loadPolicy } from '../bicot/policy.js';
 import { recordingOptimizer, startRun } from '../bicot/training.js';
 import { vqVariants } from '../bicot/vq.js';
 import type { Check } from '../check.js';
 import { type Problem, readProblem } from '../problem.js';
+import { SIZES } from '../sizes.js';
 import { type BicotVariant, bicotVariants, createSampler, useKernels } from '../variants.js';
 import { updateCheck } from './checked-update.js';
-import type { OpenRequest } from './protocol.js';
+import type { OpenRequest, ProblemRequest } from './protocol.js';
 import { type RunnableVariant, type Session, serve } from './serve.js';
 
 /** One variant with a model of its own. */
 type Opened = { readonly variant: RunnableVariant; dispose(): Promise<void> };
 
-async function openTraining(request: OpenRequest, problem: Problem, variant: BicotVariant): Promise<Opened> {
+async function openTraining(
+  request: ProblemRequest,
+  problem: Problem,
+  variant: BicotVariant,
+): Promise<Opened> {
   const policy = await loadPolicy(request.problem, problem);
   let check: Check = {};
   if (request.check !== false) {
@@ -39,7 +45,11 @@ async function openTraining(request: OpenRequest, problem: Problem, variant: Bic
   };
 }
 
-async function openDecoding(request: OpenRequest, problem: Problem, variant: BicotVariant): Promise<Opened> {
+async function openDecoding(
+  request: ProblemRequest,
+  problem: Problem,
+  variant: BicotVariant,
+): Promise<Opened> {
   const policy = await loadPolicy(request.problem, problem);
   const sampler = await createSampler(policy, variant, problem.advantages.length);
   let check: Check = {};
@@ -57,6 +67,7 @@ async function openDecoding(request: OpenRequest, problem: Problem, variant: Bic
 }
 
 async function open(request: OpenRequest): Promise<Session> {
+  if (request.task === 'checkpointing') return openLean(SIZES[request.size]);
   if (request.task === 'vq') return vqVariants(request.problem);
   const problem = readProblem(request.problem);
   if (request.task === 'kernels' || request.task === 'products') {

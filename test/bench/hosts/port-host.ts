@@ -9,7 +9,7 @@ import { registerSegmentSum } from '../port/segment-sum.js';
 import { createTrainer } from '../port/trainer.js';
 import { type Problem, type ProblemLevel, readProblem, weightsPath } from '../problem.js';
 import { updateCheck } from './checked-update.js';
-import type { OpenRequest } from './protocol.js';
+import type { OpenRequest, ProblemRequest } from './protocol.js';
 import { type RunnableVariant, type Session, serve } from './serve.js';
 
 type Variables = Record<string, tf.Variable>;
@@ -37,7 +37,7 @@ async function decodeCheck(problem: Problem, weights: Variables, level: ProblemL
   return { [`decoded ${level.name} log-probs`]: { values: logProbs.flat() } };
 }
 
-async function trainingVariants(request: OpenRequest, problem: Problem, weights: Variables) {
+async function trainingVariants(request: ProblemRequest, problem: Problem, weights: Variables) {
   const trainer = createTrainer(problem, weights);
   let check: Check = {};
   if (request.check !== false) {
@@ -56,7 +56,7 @@ async function trainingVariants(request: OpenRequest, problem: Problem, weights:
   return { variants: [{ name: NAME, check, run }], dispose: () => trainer.dispose() };
 }
 
-async function decodingVariants(request: OpenRequest, problem: Problem, weights: Variables) {
+async function decodingVariants(request: ProblemRequest, problem: Problem, weights: Variables) {
   const { config, prompts, groupSize } = problem;
   const level = problem.levels.at(-1) as ProblemLevel;
   const check = request.check === false ? {} : await decodeCheck(problem, weights, level);
@@ -72,6 +72,8 @@ async function decodingVariants(request: OpenRequest, problem: Problem, weights:
 }
 
 async function open(request: OpenRequest): Promise<Session> {
+  if (request.task === 'checkpointing')
+    throw new Error('The port keeps everything; it has nothing to compare.');
   const problem = readProblem(request.problem);
   const weights = await loadVariables(request.problem);
   const make = request.task === 'decode' ? decodingVariants : trainingVariants;

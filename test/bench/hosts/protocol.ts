@@ -1,11 +1,12 @@
 import type { Check } from '../check.js';
+import type { SizeName } from '../sizes.js';
 
 // Each implementation lives in a process of its own, so that none can speed up or slow down another (kernels are
 // global to TensorFlow.js) and another Node or PyTorch is nothing special. Requests and answers are lines of JSON
 // over stdin and stdout; a process that is not asked computes nothing.
 
 /** Benchmarks that a process can open. */
-export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products' | 'vq';
+export type Task = 'train' | 'decode' | 'step' | 'kernels' | 'products' | 'vq' | 'checkpointing';
 
 /** A variant that was not run. */
 export interface Skipped {
@@ -23,8 +24,17 @@ export interface Hello {
 }
 
 /** Prepares a task. */
-export interface OpenRequest {
-  readonly task: Task;
+export type OpenRequest = ProblemRequest | LeanRequest;
+
+/** Prepares the gradients of a model that is made for it. */
+export interface LeanRequest {
+  readonly task: 'checkpointing';
+  readonly size: SizeName;
+}
+
+/** Prepares a task that reads a problem. */
+export interface ProblemRequest {
+  readonly task: Exclude<Task, 'checkpointing'>;
   /** The folder of a problem. */
   readonly problem: string;
   /** One variant alone. Default: all. */
@@ -42,6 +52,10 @@ export interface OpenVariant {
   readonly repeats?: number;
   /** Floating-point operations of one run, where they are counted. */
   readonly flops?: number;
+  /** The most bytes of tensors at once, where they are counted. */
+  readonly tensorBytes?: number;
+  /** The largest error of a gradient, relative to the largest of its values, where two ways are compared. */
+  readonly error?: number;
   readonly check: Check;
 }
 

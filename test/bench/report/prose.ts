@@ -12,6 +12,7 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   train: 'An update',
   decode: 'Sampling',
   memory: 'Memory of an update',
+  checkpointing: 'Checkpointing',
   kernels: 'Kernels',
   growth: 'How cost grows',
   load: 'Loading a checkpoint',
@@ -28,6 +29,10 @@ all of the attention matrix included.`,
   decode: 'Images drawn token by token with a cache of keys and values, eight for each prompt.',
   memory:
     'The most memory that a process holds which makes one update and nothing else (MB; Node itself takes about 100).',
+  checkpointing: `Gradients of one step, plan and image, of a model with a large text vocabulary: all samples in one pass with
+everything kept and all logits there at once, against sample by sample, blocks computed again in the backward pass and the
+head in pieces. The bytes are those of all tensors at the worst moment, weights included. Adapters are of rank 16 beside
+frozen matrices; where all weights are trained, their gradients and the sum of them are most of what is left.`,
   kernels: `At the shapes of the update above. Default gradients multiply by transposed matrices, which the wasm backend of
 TensorFlow.js computes in a scalar loop.`,
   growth: `One dimension of size S at a time, in bicot's usual kernels (the best ones without FMA). The last column divides

@@ -16,7 +16,7 @@ export function circumstancesLine({ date, cpu, cores, load, versions, rounds }: 
 /** The tables of a benchmark, and what was not run. */
 export function resultTables({ comparisons, growth, skipped }: Result): string {
   const parts = [
-    ...(comparisons.length > 0 ? [comparisonTable(comparisons)] : []),
+    ...(['ms', 'MB'] as const).flatMap((unit) => comparisonTables(comparisons, unit)),
     ...(growth ? [growthTable(growth)] : []),
     ...comparisons.flatMap(limitLines),
     ...skippedLines(skipped),
@@ -43,16 +43,17 @@ function withBestTorch(variants: readonly Timing[]): Timing[] {
   return variants.filter((variant) => !torch.includes(variant) || variant === best);
 }
 
-/** One row a variant; the ratio is the first variant's median over its own. */
-function comparisonTable(comparisons: readonly Comparison[]): string {
+/** One row a variant; the ratio is the first variant's median over its own. Nothing where nothing is of this unit. */
+function comparisonTables(all: readonly Comparison[], unit: Comparison['unit']): string[] {
+  const comparisons = all.filter((comparison) => comparison.unit === unit);
+  if (comparisons.length === 0) return [];
   const counted = comparisons.some(
     ({ flops, variants }) => flops !== undefined || variants.some((variant) => variant.flops !== undefined),
   );
-  const unit = comparisons[0]?.unit ?? 'ms';
   const isFloor = comparisons[0]?.first === 'floor';
   const ratio = isFloor ? 'times as much' : unit === 'ms' ? 'times as fast' : 'times as little';
   const head = ['what', 'variant', unit, 'fastest–slowest', ratio, ...(counted ? ['GFLOPS'] : [])];
-  return markdownTable([head, ...comparisons.flatMap((comparison) => comparisonRows(comparison, counted))]);
+  return [markdownTable([head, ...comparisons.flatMap((comparison) => comparisonRows(comparison, counted))])];
 }
 
 function comparisonRows({ title, variants, flops, first: kind }: Comparison, counted: boolean): string[][] {
