@@ -10,6 +10,7 @@ import * as llamagen from 'bicot/models/llamagen';
 import * as node from 'bicot/node';
 import ts from 'typescript';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { withTables } from './reference/memory-tables.js';
 import * as standIns from './support/readme.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -166,6 +167,10 @@ describe('docs/objectives.md', () => {
 });
 
 describe('docs/models', () => {
+  it('has the tables that are computed now', () => {
+    expect(read('docs/models/janus.md')).toBe(withTables(read('docs/models/janus.md')));
+  });
+
   const own = blocks.filter(({ page }) => page.startsWith('docs/models/'));
   it.each(own)('has code that runs: $page', async ({ module }) => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});

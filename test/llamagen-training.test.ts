@@ -9,8 +9,8 @@ import {
   loadLlamaGen,
   withoutAdapters,
 } from 'bicot/models/llamagen';
-import { expect, it } from 'vitest';
-import { describeOnBackends, expectNoLeak } from './support/backends.js';
+import { describe, expect, it } from 'vitest';
+import { expectNoLeak } from './support/backends.js';
 import { llamaGenFixture, tinyLlamaGenFolder } from './support/tiny-llamagen.js';
 
 const PROMPTS = {
@@ -61,7 +61,7 @@ const values = async (model: LlamaGenModel): Promise<Record<string, Float32Array
     ),
   );
 
-describeOnBackends('LlamaGen trains', () => {
+describe('LlamaGen trains', () => {
   it.each(['class', 'text'] as const)('all of it, on what it draws: %s', async (kind) => {
     await expectNoLeak(async () => {
       const model = await load(kind);

@@ -1,3 +1,4 @@
+import { concatHost } from '../../tensor/host-concat.js';
 import { assertByteRange, assertFileName, checkpointError, endsEarly } from './failure.js';
 import type { WritableFolder } from './folder.js';
 
@@ -31,17 +32,7 @@ export function memoryFolder(files: Record<string, Uint8Array> = {}): WritableFo
       assertFileName(path, file);
       const parts: Uint8Array[] = [];
       for await (const piece of pieces) parts.push(new Uint8Array(piece));
-      files[file] = concatenated(parts);
+      files[file] = concatHost(parts, (length) => new Uint8Array(length));
     },
   };
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

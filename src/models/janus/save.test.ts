@@ -27,7 +27,8 @@ describe('saveJanus', () => {
     expect([...saved.tensors.keys()].sort()).toEqual([...model.source.tensors.keys()].sort());
     for (const [name, { dtype, shape }] of model.source.tensors) {
       expect(saved.tensors.get(name)).toMatchObject({ dtype, shape });
-      expect(await saved.readBytes(name)).toEqual(await model.source.readBytes(name));
+      const [now, before] = await Promise.all([saved.readBytes(name), model.source.readBytes(name)]);
+      expect(Buffer.compare(now, before), name).toBe(0);
     }
     model.dispose();
   });
@@ -40,10 +41,13 @@ describe('saveJanus', () => {
     expect(seen.sort()).toEqual([...adapted.source.tensors.keys()].sort());
     adapted.dispose();
     const merged = await loadJanus(folder, { frozen: true });
-    const checks = await compareWithGolden(merged, { ...golden, ...json('peft/logprobs.json').original });
-    for (const { name, difference, tolerance } of checks) {
-      if (name.endsWith('log-probs')) expect(difference, name).toBeLessThan(tolerance);
-    }
+    const checks = await compareWithGolden(
+      merged,
+      { ...golden, ...json('peft/logprobs.json').original },
+      false,
+    );
+    expect(checks).toHaveLength(2);
+    for (const { name, difference, tolerance } of checks) expect(difference, name).toBeLessThan(tolerance);
     // What bicot did not read is still there.
     const encoder = [...merged.source.tensors.keys()].find((name) => /encoder\.conv_in\.weight$/.test(name));
     expect(encoder).toBeDefined();
@@ -57,9 +61,9 @@ describe('saveJanus', () => {
     adapted.dispose();
     const merged = await loadJanus(folder, { frozen: true });
     const expected = { ...golden, ...JSON.parse(readFileSync(byBicot('logprobs.json'), 'utf8')).merged };
-    for (const { name, difference, tolerance } of await compareWithGolden(merged, expected)) {
-      if (name.endsWith('log-probs')) expect(difference, name).toBeLessThan(tolerance);
-    }
+    const checks = await compareWithGolden(merged, expected, false);
+    expect(checks).toHaveLength(2);
+    for (const { name, difference, tolerance } of checks) expect(difference, name).toBeLessThan(tolerance);
     merged.dispose();
   });
 
@@ -76,7 +80,12 @@ describe('saveJanus', () => {
       const before = await model.source.readFloats(name);
       expect(saved.tensors.get(name)?.dtype).toBe(dtype);
       // Twice a number of bfloat16 is one of bfloat16.
-      expect(await saved.readFloats(name), name).toEqual(before.map((value) => value * factor));
+      const now = await saved.readFloats(name);
+      expect(
+        now.findIndex((value, i) => value !== (before[i] as number) * factor),
+        name,
+      ).toBe(-1);
+      expect(now).toHaveLength(before.length);
     }
     model.dispose();
   });

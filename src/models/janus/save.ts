@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { concatHost } from '../../tensor/host-concat.js';
 import type { WritableFolder } from '../checkpoints/folder.js';
 import { encodeFloats, type FloatDtype, isFloatDtype } from '../checkpoints/half-precision.js';
 import { openFolder } from '../checkpoints/node-folder.js';
@@ -96,20 +97,12 @@ function trainedValues({ tensors, layout, adapterOf }: JanusModel): Map<string, 
           asStored ? (piece.data() as Promise<Float32Array>) : torchValues(piece as tf.Tensor2D),
         ),
       );
-      return parts.length === 1 ? (parts[0] as Float32Array) : joined(parts);
+      return parts.length === 1
+        ? (parts[0] as Float32Array)
+        : concatHost(parts, (length) => new Float32Array(length));
     });
   }
   return found;
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Files of weights, and what says where they are. */

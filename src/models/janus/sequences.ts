@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import { embed } from '../../kernels/embedding.js';
 import { type TokenBatch, tokenRow } from '../../policy/tokens.js';
+import { concatHost } from '../../tensor/host-concat.js';
 import type { JanusConfig } from './config.js';
 import { embedImageTokens, embedText } from './forward.js';
 import type { JanusParameters } from './parameters.js';
@@ -72,7 +73,7 @@ export function joinSequences(
   const pictures = image ? rows.map(({ fed }) => fed) : [];
   const length = rows.reduce((most, { ids, fed }) => Math.max(most, ids.length + fed.length), 0);
   const places = new Int32Array(rows.length * length);
-  const texts = concatenated(text);
+  const texts = concatHost(text, (length) => new Int32Array(length));
   let nextText = 0;
   let nextImage = texts.length;
   rows.forEach(({ ids, fed }, row) => {
@@ -80,7 +81,13 @@ export function joinSequences(
     for (let i = 0; i < ids.length; i++) places[at++] = nextText++;
     for (let i = 0; i < fed.length; i++) places[at++] = image ? nextImage++ : nextText++;
   });
-  return { rows: rows.length, length, text: texts, image: concatenated(pictures), places };
+  return {
+    rows: rows.length,
+    length,
+    text: texts,
+    image: concatHost(pictures, (length) => new Int32Array(length)),
+    places,
+  };
 }
 
 function assertContext({ ids, gap = 0 }: JanusContext, row: number, vocabulary: number): void {
@@ -103,16 +110,6 @@ function assertContext({ ids, gap = 0 }: JanusContext, row: number, vocabulary: 
       `Janus: context ${row} holds token id ${wrong}, outside the text vocabulary [0, ${vocabulary}).`,
     );
   }
-}
-
-function concatenated(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The sequences' inputs, `[rows · S, H]`; the caller disposes it. */
