@@ -18,7 +18,10 @@ export default defineConfig({
     include: [
       'test/packages/webgpu/*.test.mjs',
       ...[...inFolder('src/kernels'), ...inFolder('src/objective')].filter(runsOnBackends),
+      'src/models/janus/step.test.ts',
+      'src/models/vq/decode.test.ts',
       'src/policy/log-probs.test.ts',
+      'src/tensor/checkpoint.test.ts',
       'src/train/gradients.test.ts',
       'src/train/optimizer.test.ts',
       'test/objective-reference.test.ts',
