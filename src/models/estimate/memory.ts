@@ -63,23 +63,30 @@ export function estimateMemory(sizes: ModelSizes, trainingPlan: TrainingPlan = {
   const plan = planOf(trainingPlan);
   const trained =
     plan.rank > 0 ? adapterParameters(sizes, plan.rank, plan.adapted) : languageParameters(sizes);
-  const frozen = (parameters: number) => FLOAT * parameters;
+  const trainedBytes = FLOAT * trained;
   const held = [
-    { name: 'weights: language model', bytes: frozen(languageParameters(sizes)) },
-    { name: 'weights: image tokens, image head', bytes: frozen(sizes.imageParameters) },
-    { name: 'weights: image decoder', bytes: frozen(vqParameterCount(sizes.decoder)) },
-    { name: 'adapters', bytes: plan.rank > 0 ? frozen(trained) : 0 },
-    { name: 'reference', bytes: plan.reference && plan.rank === 0 ? frozen(trained) : 0 },
-    { name: 'optimizer: two moments', bytes: 2 * frozen(trained) },
+    ...weightItems(sizes),
+    { name: 'adapters', bytes: plan.rank > 0 ? trainedBytes : 0 },
+    { name: 'reference', bytes: plan.reference && plan.rank === 0 ? trainedBytes : 0 },
+    { name: 'optimizer: two moments', bytes: 2 * trainedBytes },
   ];
   const phases = [
     { name: 'rollout: plans', bytes: plan.planTokens > 0 ? rolloutBytes(sizes, plan, 'plan') : 0 },
     { name: 'rollout: images', bytes: rolloutBytes(sizes, plan, 'image') },
     { name: 'rollout: pixels', bytes: vqDecodeBytes(sizes.decoder) },
-    { name: 'update', bytes: updateBytes(sizes, plan, frozen(trained)) },
+    { name: 'update', bytes: updateBytes(sizes, plan, trainedBytes) },
   ];
   const sum = held.reduce((total, { bytes }) => total + bytes, 0);
   return { held, phases, peakBytes: sum + Math.max(...phases.map(({ bytes }) => bytes)) };
+}
+
+/** What the weights themselves take, whatever is done with them. */
+export function weightItems(sizes: ModelSizes): MemoryItem[] {
+  return [
+    { name: 'weights: language model', bytes: FLOAT * languageParameters(sizes) },
+    { name: 'weights: image tokens, image head', bytes: FLOAT * sizes.imageParameters },
+    { name: 'weights: image decoder', bytes: FLOAT * vqParameterCount(sizes.decoder) },
+  ];
 }
 
 /** Caches of keys and values, the logits of a step, and packed matrices where there are. */

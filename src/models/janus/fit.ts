@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
-import { currentKernels } from '../../kernels/choice.js';
+import { isFused } from '../../kernels/choice.js';
+import { DECODE_ATTENTION } from '../../kernels/fused/key-value-cache.js';
 import {
   assertFits,
   estimateMemory,
   formatMemory,
   gigabytes,
   type TrainingPlan,
+  weightItems,
 } from '../estimate/memory.js';
 import type { JanusConfig } from './config.js';
 import { janusSizes } from './sizes.js';
@@ -31,8 +33,7 @@ const WASM_BYTES = 4 * 2 ** 30;
  */
 export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known: TrainingPlan): void {
   const wasm = tf.getBackend() === 'wasm';
-  const { kernels, available } = currentKernels();
-  const plan = { fused: kernels === 'fused' && available, ...known, ...memory.plan };
+  const plan = { fused: isFused(DECODE_ATTENTION, []), ...known, ...memory.plan };
   const sizes = janusSizes(config);
   const estimate = estimateMemory(sizes, plan);
   memory.print?.(formatMemory(estimate));
@@ -46,8 +47,7 @@ export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known:
  */
 export function assertWeightsFit(config: JanusConfig): void {
   if (tf.getBackend() !== 'wasm') return;
-  const { held } = estimateMemory(janusSizes(config), { rank: 1 });
-  const bytes = held.reduce((sum, item) => sum + (item.name.startsWith('weights') ? item.bytes : 0), 0);
+  const bytes = weightItems(janusSizes(config)).reduce((sum, item) => sum + item.bytes, 0);
   if (bytes <= WASM_BYTES) return;
   throw new BicotError(
     'backend',

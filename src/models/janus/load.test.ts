@@ -6,10 +6,12 @@ import { byBicot, janusWithAdapters, LAYOUTS } from '../../../test/reference/jan
 import { compareWithGolden, type JanusGolden } from '../../../test/reference/janus-golden.js';
 import { describeOnBackends } from '../../../test/support/backends.js';
 import { isBicotError } from '../../errors.js';
+import { currentKernels } from '../../kernels/choice.js';
 import { tokenBatch } from '../../policy/tokens.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { memoryFolder } from '../checkpoints/memory-folder.js';
 import { openFolder } from '../checkpoints/node-folder.js';
+import { estimateMemory, formatMemory } from '../estimate/memory.js';
 import type { LoraAdapters } from '../lora/adapters.js';
 import { encodePeft, saveAdapters } from '../lora/peft-files.js';
 import { adapterReference } from '../lora/reference.js';
@@ -17,6 +19,7 @@ import { decodeSafetensors, encodeSafetensors } from '../safetensors.js';
 import { parseJanusConfig } from './config.js';
 import { assertWeightsFit } from './fit.js';
 import { loadJanus } from './load.js';
+import { janusSizes } from './sizes.js';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../test/fixtures/janus/${path}`, import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'));
@@ -252,6 +255,25 @@ describe('loadJanus refuses', () => {
     expect(table).toMatch(/weights: language model +0\.2 MB/);
     const roomy = await loadJanus(at('bin'), { memory: { limitBytes: 1e9 } });
     roomy.dispose();
+  });
+
+  it('by the kernels that the backend has, and not by those that were chosen', async () => {
+    const tables: string[] = [];
+    const fits = (backend: string) =>
+      tf.setBackend(backend).then(async () => {
+        const memory = { limitBytes: 1e9, print: (table: string) => void tables.push(table) };
+        const model = await loadJanus(at('bin'), { memory });
+        const expected = [true, false].map((fused) =>
+          formatMemory(estimateMemory(janusSizes(model.config), { fused, rank: 0 })),
+        );
+        model.dispose();
+        return expected;
+      });
+    const [, stock] = await fits('cpu');
+    expect(tables[0]).toBe(stock);
+    const [fused] = await fits('wasm');
+    expect(tables[1]).toBe(currentKernels().kernels === 'fused' ? fused : stock);
+    expect(fused).not.toBe(stock);
   });
 
   it('weights that wasm has no room for', async () => {
