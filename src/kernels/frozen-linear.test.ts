@@ -6,9 +6,6 @@ import { peakBytes } from '../../test/support/peak-bytes.js';
 import { linear, projections } from './linear.js';
 import { sum } from './sum.js';
 
-/** Bytes are counted with both kinds of kernels in the run that does not choose. */
-const COUNTED_ELSEWHERE = process.env.BICOT_TEST_KERNELS === 'composed';
-
 /** Products that a gradient takes: stock ones and fused ones, each counted once. */
 async function products(action: () => void): Promise<number> {
   const { kernels } = await tf.profile(() => {
@@ -41,7 +38,7 @@ describeOnBackends('frozen weights', () => {
         }));
     }
 
-    it.skipIf(COUNTED_ELSEWHERE)(`cost two products and no matrix, ${kernels}`, () =>
+    it(`cost two products and no matrix, ${kernels}`, () =>
       run(async () => {
         const x = normal('x', [2, 200]);
         const w = normal('w', [200, 300]);
@@ -57,8 +54,7 @@ describeOnBackends('frozen weights', () => {
           expect(peakBytes(backward(false))).toBeGreaterThan(4 * 200 * 300);
         }
         tf.dispose([x, w]);
-      }),
-    );
+      }));
 
     it(`stand beside trained ones in projections, ${kernels}`, () =>
       run(async () => {
@@ -136,7 +132,7 @@ describeOnBackends('sum', () => {
     tf.dispose([a, b, dy]);
   });
 
-  it.skipIf(COUNTED_ELSEWHERE)('keeps nothing', () => {
+  it('keeps nothing', () => {
     const x = normal('x', [100, 10]);
     const peak = (plus: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): number =>
       peakBytes(() =>

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
+import { currentKernels } from '../../src/kernels/choice.js';
 
 /**
  * The most bytes of tensors that an action has at once beyond those that were there before. Clones share their numbers
  * and count once, which `tf.memory().numBytes` does not do.
  */
 export function peakBytes(action: () => void): number {
+  // Brings bicot's kernels onto wasm, whichever are chosen: until then a clone there is a copy, and would be counted.
+  currentKernels();
   const engine = tf.engine() as unknown as Tracking;
   const { trackTensor, removeDataId } = engine;
   const { tensorInfo } = engine.state;

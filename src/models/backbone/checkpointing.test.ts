@@ -9,9 +9,6 @@ import { rotaryTables } from '../../kernels/rotary.js';
 import { type Backbone, type Block, runBlocks, trainedBlockParts } from './blocks.js';
 import type { Matrix } from './matrix.js';
 
-/** Bytes are counted with both kinds of kernels in the run that does not choose. */
-const COUNTED_ELSEWHERE = process.env.BICOT_TEST_KERNELS === 'composed';
-
 /** A variable in place of its first value. */
 function variable<R extends tf.Rank>(values: tf.Tensor<R>): tf.Variable<R> {
   const made = tf.variable(values);
@@ -111,7 +108,7 @@ describeOnBackends('checkpointed blocks', () => {
     }
   }
 
-  it.skipIf(COUNTED_ELSEWHERE)('hold a stream for each, and what one makes', async () => {
+  it('hold a stream for each, and what one makes', async () => {
     const sizes: Sizes = { rows: 1, length: 24, width: 16, hidden: 40, layers: 12 };
     const backbone = makeBackbone(sizes, 'adapters');
     const peak = (checkpointing: boolean | number): number =>
