@@ -1,14 +1,12 @@
 """The weights of the tiny Janus, which need no file: every number follows from the name of its tensor.
 
 Names and shapes are those of the official repositories ("original layout"); `to_hf` renames them as transformers does.
-A tensor's numbers are the stream of mulberry32 seeded with the FNV-1a hash of its name, in row-major order.
+`named_weights` makes a tensor's numbers of its name.
 """
 
-import math
 import re
 
-import numpy as np
-import torch
+from named_weights import named_weight
 
 TINY = {
     "vocabulary": 320,
@@ -30,35 +28,16 @@ IDS = {"bos": 1, "eos": 2, "pad": 3, "boi": 4, "eoi": 5, "placeholder": 289}
 VISION = {"width": 4, "hidden": 4, "image": 16, "patch": 4}
 
 
-def uniform(name, count):
-    """Numbers in [0, 1): mulberry32 seeded with FNV-1a."""
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 0x01000193) & 0xFFFFFFFF
-    with np.errstate(over="ignore"):
-        a = np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)
-        t = (a ^ (a >> np.uint32(15))) * (a | np.uint32(1))
-        t = t ^ (t + (t ^ (t >> np.uint32(7))) * (t | np.uint32(61)))
-        return (t ^ (t >> np.uint32(14))).astype(np.float64) / 2**32
+TABLES = (
+    "language_model.model.embed_tokens.weight",
+    "gen_embed.weight",
+    "gen_vision_model.quantize.embedding.weight",
+)
 
 
 def draw(name, shape):
     """The float32 tensor of this name."""
-    r = torch.from_numpy(2 * uniform(name, math.prod(shape)) - 1).view(shape)
-    parent = name.split(".")[-2]
-    if name.endswith(".bias"):
-        value = 0.1 * r
-    elif name.endswith(".weight") and "norm" in parent:
-        value = 1 + 0.1 * r
-    elif name in (
-        "language_model.model.embed_tokens.weight",
-        "gen_embed.weight",
-        "gen_vision_model.quantize.embedding.weight",
-    ):
-        value = r
-    else:
-        value = r * math.sqrt(3 / math.prod(shape[1:]))
-    return value.float()
+    return named_weight(name, shape, TABLES).float()
 
 
 def language_shapes():

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deterministic import deterministic_weights
 from fixtures import path, plain, write_cases
+from janus_weights import draw
 
 PREFIX = "gen_vision_model."
 
@@ -156,7 +156,7 @@ class Vq(nn.Module):
 
 
 def fill(model):
-    state = {name: deterministic_weights(PREFIX + name, value.shape) for name, value in model.state_dict().items()}
+    state = {name: draw(PREFIX + name, value.shape).double() for name, value in model.state_dict().items()}
     model.load_state_dict(state)
     return model
 
