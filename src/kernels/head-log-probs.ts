@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
-import { assertNumber, POSITIVE } from '../options.js';
+import { assertNumber, POSITIVE, POSITIVE_INTEGER } from '../options.js';
 import { assertLength, assertShape } from '../tensor/shape.js';
 import { withGradient } from './custom-gradient.js';
 import { type HeadChunk, type HeadPlan, headGradients, headStatistics } from './head-pieces.js';
@@ -132,9 +132,7 @@ function checkOptions(
   { temperature, rows, trained }: Required<HeadLogProbsOptions>,
 ): void {
   assertNumber('headLogProbs', 'temperature', temperature, POSITIVE);
-  if (!Number.isInteger(rows) || rows < 1) {
-    throw new BicotError('value', `headLogProbs: rows is ${rows}; a positive whole number is needed.`);
-  }
+  assertNumber('headLogProbs', 'rows', rows, POSITIVE_INTEGER);
   if (trained.some((tensor) => !head.includes(tensor))) {
     throw new BicotError(
       'value',

@@ -1,4 +1,5 @@
 import { BicotError } from '../../errors.js';
+import { reasonOf } from '../checkpoints/failure.js';
 import { type VqDecoderConfig, vqDecoderConfig } from '../vq/config.js';
 
 /** Sizes of the language model, a plain LLaMA decoder. */
@@ -76,7 +77,7 @@ export function parseJanusConfig(json: unknown, source = 'config.json'): JanusCo
   try {
     return port ? portConfig(config, language) : originalConfig(config, language);
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
+    return fail(reasonOf(error));
   }
 }
 

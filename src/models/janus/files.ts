@@ -1,4 +1,5 @@
 import { BicotError } from '../../errors.js';
+import { reasonOf } from '../checkpoints/failure.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 
 /**
@@ -10,10 +11,9 @@ export async function readJson(folder: CheckpointFolder, file: string): Promise<
     const bytes = await folder.read(file, 0, await folder.size(file));
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BicotError(
       'checkpoint',
-      `${folder.path}: ${file} can't be read (${reason}). A Janus checkpoint has it beside its weights; fetch the folder again.`,
+      `${folder.path}: ${file} can't be read (${reasonOf(cause)}). A Janus checkpoint has it beside its weights; fetch the folder again.`,
       { cause },
     );
   }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeOnBackends, expectNoLeak } from '../../../test/support/backends.js';
 import { tinyJanus } from '../../../test/support/tiny-janus-policy.js';
+import { context, DRAWINGS, IMAGES, PLANS, PROMPTS } from '../../../test/support/tiny-janus-samples.js';
 import { checkPolicy } from '../../conformance/policy/check-policy.js';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import { freezeReference } from '../../policy/reference.js';
@@ -19,17 +20,8 @@ const known = JSON.parse(
 );
 const TOLERANCE = 2e-4;
 
-const context = (ids: number[]): JanusContext => ({ ids: Int32Array.from(ids) });
-const prompts = [context([1, 17, 42, 250, 99, 7]), context([1, 30, 31, 32])];
-const plans = tokenBatch([
-  [60, 61, 62, 2],
-  [70, 71, 2],
-]);
-const drawings = [context([1, 17, 42, 250, 99, 7, 60, 61, 4]), context([1, 30, 31, 32, 70, 4])];
-const images = tokenBatch(known.image_logps.image_ids);
-
 const score = (policy: JanusPolicy, contexts: readonly JanusContext[], space: 'text' | 'image') =>
-  completionLogProbs(policy, { contexts, completion: space === 'text' ? plans : images, space });
+  completionLogProbs(policy, { contexts, completion: space === 'text' ? PLANS : IMAGES, space });
 
 async function numbers(tensor: tf.Tensor): Promise<Float32Array> {
   const values = (await tensor.data()) as Float32Array;
@@ -58,7 +50,7 @@ describeOnBackends('Janus, tiny, held against PyTorch', () => {
   });
 
   it('scores plans, whatever their padding', async () => {
-    const scored = await numbers(score(policy, prompts, 'text'));
+    const scored = await numbers(score(policy, PROMPTS, 'text'));
     const { logps, row1_unpadded } = known.semantic_logps;
     expect(scored.slice(0, 4)).toBeAllclose(logps[0], TOLERANCE);
     expect(scored.slice(4, 7)).toBeAllclose(row1_unpadded, TOLERANCE);
@@ -66,10 +58,10 @@ describeOnBackends('Janus, tiny, held against PyTorch', () => {
 
   it('scores images, at positions of their own or with the gaps of T2I-R1', async () => {
     const { logps_arange_positions: arange, row1_unpadded } = known.image_logps;
-    const own = await numbers(score(policy, drawings, 'image'));
+    const own = await numbers(score(policy, DRAWINGS, 'image'));
     expect(own.slice(0, 16)).toBeAllclose(arange[0], TOLERANCE);
     expect(own.slice(16)).toBeAllclose(row1_unpadded, TOLERANCE);
-    const gaps = await numbers(score(policy, arangeContexts(drawings), 'image'));
+    const gaps = await numbers(score(policy, arangeContexts(DRAWINGS), 'image'));
     expect(gaps).toBeAllclose(arange.flat(), TOLERANCE);
     expect(Math.max(...gaps.map((value, i) => Math.abs(value - (own[i] as number))))).toBeGreaterThan(0.1);
   });
@@ -77,7 +69,7 @@ describeOnBackends('Janus, tiny, held against PyTorch', () => {
   it('draws the guided greedy tokens of T2I-R1, and decodes their pixels', async () => {
     const { tokens, weight } = known.cfg_greedy;
     const { completion } = await sampleCompletions(policy, {
-      ...{ contexts: arangeContexts(drawings), samplesPerContext: 1, space: 'image' },
+      ...{ contexts: arangeContexts(DRAWINGS), samplesPerContext: 1, space: 'image' },
       sampling: { topK: 1, guidance: { scale: weight } },
       streams: (row) => uniformStream(0, row),
     });
@@ -99,8 +91,8 @@ describeOnBackends('Janus, tiny, held against PyTorch', () => {
   });
 
   it('has the first guided logits of both branches', async () => {
-    const [twin] = arangeContexts(drawings).map((each) => policy.unconditional?.(each));
-    const session = policy.startDecoding?.([drawings[0] as JanusContext, twin as JanusContext], 'image', {
+    const [twin] = arangeContexts(DRAWINGS).map((each) => policy.unconditional?.(each));
+    const session = policy.startDecoding?.([DRAWINGS[0] as JanusContext, twin as JanusContext], 'image', {
       samplesPerContext: 1,
       maxTokens: 2,
     });
@@ -115,7 +107,7 @@ describeOnBackends('Janus as a policy', () => {
   for (const space of ['text', 'image']) {
     it(`passes checkPolicy for ${space}`, async () => {
       const policy = await tinyJanus();
-      const report = await checkPolicy(policy, { contexts: drawings, space });
+      const report = await checkPolicy(policy, { contexts: DRAWINGS, space });
       expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
       expect(report.checks.length).toBeGreaterThan(5);
       policy.dispose();
@@ -135,7 +127,7 @@ describeOnBackends('Janus as a policy', () => {
     const cut = await tinyJanus({ maxTensorBytes: 100 * 32 * 4 });
     expect(Object.keys(cut.variables).filter((name) => /embed_tokens|lm_head/.test(name))).toHaveLength(8);
     for (const space of ['text', 'image'] as const) {
-      const contexts = space === 'text' ? prompts : drawings;
+      const contexts = space === 'text' ? PROMPTS : DRAWINGS;
       const gradients = async (policy: JanusPolicy) => {
         const found = variableGradients(
           () => tf.sum(score(policy, contexts, space)) as tf.Scalar,
@@ -152,7 +144,7 @@ describeOnBackends('Janus as a policy', () => {
       expect(sum).toBeAllclose(expectedSum, 1e-5);
       expect(values).toBeAllclose(expected, 1e-5);
       const [a, b] = [whole, cut].map((policy) =>
-        policy.logits(contexts, space === 'text' ? plans : images, space),
+        policy.logits(contexts, space === 'text' ? PLANS : IMAGES, space),
       );
       expect(await numbers(a as tf.Tensor)).toBeAllclose(await numbers(b as tf.Tensor), 1e-5);
     }
@@ -166,19 +158,19 @@ describeOnBackends('Janus as a policy', () => {
     await expectNoLeak(async () => {
       const reference = freezeReference(policy);
       for (const space of ['text', 'image'] as const) {
-        const contexts = space === 'text' ? prompts : arangeContexts(drawings);
+        const contexts = space === 'text' ? PROMPTS : arangeContexts(DRAWINGS);
         score(policy, contexts, space).dispose();
         const sampling = { maxTokens: 5, guidance: { scale: 2 } };
         const streams = (row: number) => uniformStream(row);
         await sampleCompletions(policy, {
-          contexts: drawings,
+          contexts: DRAWINGS,
           samplesPerContext: 2,
           space,
           sampling,
           streams,
         });
       }
-      await policy.spaces.image.decode?.(images);
+      await policy.spaces.image.decode?.(IMAGES);
       reference.dispose();
     });
     policy.dispose();
@@ -187,7 +179,7 @@ describeOnBackends('Janus as a policy', () => {
 });
 
 describe('Janus refuses', () => {
-  const refusal = (contexts: JanusContext[], completion = plans, space = 'text') =>
+  const refusal = (contexts: JanusContext[], completion = PLANS, space = 'text') =>
     expect(
       tinyJanus({ trainable: false }).then((policy) => {
         try {
@@ -204,7 +196,7 @@ describe('Janus refuses', () => {
       /context 1 holds token id 320, outside the text vocabulary/,
     );
     await refusal([context([1])]).toThrow(/contexts/);
-    await refusal([context([1]), context([1])], plans, 'sound').toThrow(/no token space 'sound'/);
+    await refusal([context([1]), context([1])], PLANS, 'sound').toThrow(/no token space 'sound'/);
     await refusal([{ ...context([1]), gap: -1 }, context([1])]).toThrow(/the gap of context 0 is -1/);
     await refusal([{ ...context([1]), gap: 300 }, context([1])]).toThrow(/take 304 positions.*made for 256/);
   });

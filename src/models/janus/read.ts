@@ -1,23 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LoadProgress } from '../checkpoints/load-progress.js';
+import { asVariable } from '../../tensor/as-variable.js';
 import { loadTensor } from '../checkpoints/load-tensor.js';
+import { type ReadAllOptions, readAll } from '../checkpoints/read-all.js';
 import type { RowRange, TensorSource } from '../checkpoints/source.js';
-import { toTfjsLayout } from '../vq/layout.js';
 import { vqParameters } from '../vq/parameters.js';
+import { readVqParameter } from '../vq/read.js';
 import type { JanusConfig } from './config.js';
 import { VQ_PREFIX } from './names.js';
 import { isTrained, type JanusParameters, janusParameters } from './parameters.js';
 import type { JanusPlan, PlannedTensor } from './plan.js';
 
 /** More about `readJanusWeights`. */
-export interface ReadWeightsOptions {
+export interface ReadWeightsOptions extends ReadAllOptions {
   /** Whether the language model's tensors become variables. */
   readonly trainable: boolean;
   /** The text embedding and head are kept in pieces of at most so many bytes. */
   readonly maxTensorBytes: number;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  /** Throws to stop. */
-  readonly check: () => void;
 }
 
 /** What was read. */
@@ -42,26 +40,23 @@ export async function readJanusWeights(
   source: TensorSource,
   options: ReadWeightsOptions,
 ): Promise<JanusWeights> {
-  const { trainable, onProgress, check } = options;
   const tensors = new Map<string, readonly tf.Tensor[]>();
   const decoder = new Map<string, tf.Tensor>();
-  const bytesOf = ({ stored }: PlannedTensor): number => source.tensors.get(stored)?.bytes ?? 0;
-  const totalBytes = plan.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
-  let bytes = 0;
-  try {
-    for (const [i, planned] of plan.tensors.entries()) {
-      check();
-      const { name, stored } = planned;
-      if (name.startsWith(VQ_PREFIX)) {
-        const own = name.slice(VQ_PREFIX.length);
-        const { shape, values } = toTfjsLayout(own, planned.shape, await source.readFloats(stored));
-        decoder.set(own, tf.tensor(values, shape));
-      } else {
-        tensors.set(name, await readPieces(source, planned, options, trainable && isTrained(name)));
-      }
-      bytes += bytesOf(planned);
-      onProgress?.({ tensor: stored, done: i + 1, total: plan.tensors.length, bytes, totalBytes });
+  const read = async (planned: PlannedTensor): Promise<void> => {
+    const { name, shape, stored } = planned;
+    if (name.startsWith(VQ_PREFIX)) {
+      const own = name.slice(VQ_PREFIX.length);
+      decoder.set(own, await readVqParameter(source, { name: own, shape }, stored));
+    } else {
+      const variable = options.trainable && isTrained(name);
+      tensors.set(name, await readPieces(source, planned, options, variable));
     }
+  };
+  try {
+    await readAll(
+      plan.tensors.map((planned) => ({ source, stored: planned.stored, run: () => read(planned) })),
+      options,
+    );
   } catch (error) {
     tf.dispose([...tensors.values(), ...decoder.values()] as tf.TensorContainer);
     throw error;
@@ -86,10 +81,7 @@ async function readPieces(
   try {
     for (const rows of IN_PIECES.includes(name) ? ranges(shape, maxTensorBytes) : [undefined]) {
       const piece = await loadTensor(source, stored, { transpose, rows });
-      pieces.push(piece);
-      if (!variable) continue;
-      pieces[pieces.length - 1] = tf.variable(piece);
-      piece.dispose();
+      pieces.push(variable ? asVariable(piece) : piece);
     }
   } catch (error) {
     tf.dispose(pieces);

@@ -4,17 +4,17 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { describeOnBackends } from '../../../test/support/backends.js';
 import { tinyJanus } from '../../../test/support/tiny-janus-policy.js';
+import { DRAWINGS, IMAGES, PLANS, PROMPTS } from '../../../test/support/tiny-janus-samples.js';
 import { groupAdvantages } from '../../objective/advantages.js';
 import { levelLoss } from '../../objective/loss.js';
 import { unclipped } from '../../objective/surrogates/clipped.js';
 import { tokenWeights } from '../../objective/weights.js';
 import { completionLogProbs } from '../../policy/log-probs.js';
-import { tokenBatch } from '../../policy/tokens.js';
 import { variableGradients } from '../../tensor/gradients.js';
 import { adapterReference } from '../lora/reference.js';
 import { loadJanus } from './load.js';
 import type { JanusPolicy } from './policy.js';
-import { arangeContexts, type JanusContext } from './sequences.js';
+import { arangeContexts } from './sequences.js';
 
 /** A step in float64 by PyTorch's autograd, of transformers' own Janus. */
 interface KnownStep {
@@ -38,21 +38,13 @@ interface KnownGradient {
 const fixture = (path: string) => new URL(`../../../test/fixtures/janus/${path}`, import.meta.url);
 const json = (path: string) => JSON.parse(readFileSync(fixture(path), 'utf8'));
 
-const context = (ids: number[]): JanusContext => ({ ids: Int32Array.from(ids) });
-const prompts = [context([1, 17, 42, 250, 99, 7]), context([1, 30, 31, 32])];
-const plans = tokenBatch([
-  [60, 61, 62, 2],
-  [70, 71, 2],
-]);
-const drawings = [context([1, 17, 42, 250, 99, 7, 60, 61, 4]), context([1, 30, 31, 32, 70, 4])];
-const images = tokenBatch([0, 1].map((b) => Array.from({ length: 16 }, (_, i) => (7 * i + 3 * b) % 64)));
 const REWARDS = [1.3, 0.4];
 
 const levelsAt = (positions: 'arange' | 'compact') => [
-  { contexts: prompts, completion: plans, space: 'text' },
+  { contexts: PROMPTS, completion: PLANS, space: 'text' },
   {
-    contexts: positions === 'arange' ? arangeContexts(drawings) : drawings,
-    completion: images,
+    contexts: positions === 'arange' ? arangeContexts(DRAWINGS) : DRAWINGS,
+    completion: IMAGES,
     space: 'image',
   },
 ];

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { BicotError } from '../../errors.js';
+import { reasonOf } from '../checkpoints/failure.js';
 
 /** Tokens with a meaning of their own, by their ids. */
 export interface JanusTokenIds {
@@ -53,10 +54,9 @@ export function janusTokenizer(
   try {
     tokenizer = new Tokenizer(json as object, config as object);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BicotError(
       'checkpoint',
-      `${source} can't be read (${reason}). Use the tokenizer.json of the checkpoint itself.`,
+      `${source} can't be read (${reasonOf(cause)}). Use the tokenizer.json of the checkpoint itself.`,
       { cause },
     );
   }

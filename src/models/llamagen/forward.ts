@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { embed } from '../../kernels/embedding.js';
 import { geluTanh } from '../../kernels/gelu.js';
 import { type TokenBatch, tokenRow } from '../../policy/tokens.js';
+import { concatHost } from '../../tensor/host-concat.js';
 import type { Backbone } from '../backbone/blocks.js';
 import { multiply } from '../backbone/matrix.js';
 import type { LlamaGenConfig } from './config.js';
@@ -41,13 +42,10 @@ export function embedConditions(
 }
 
 function captionFeatures(captions: readonly LlamaGenCaption[]): Float32Array {
-  const all = new Float32Array(captions.reduce((sum, { features }) => sum + features.length, 0));
-  let at = 0;
-  for (const { features } of captions) {
-    all.set(features, at);
-    at += features.length;
-  }
-  return all;
+  return concatHost(
+    captions.map(({ features }) => features),
+    (length) => new Float32Array(length),
+  );
 }
 
 /** Input embeddings of image tokens, `[M, d]`; the caller disposes it. @param ids `[M]` */

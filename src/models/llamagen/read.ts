@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LoadProgress } from '../checkpoints/load-progress.js';
+import { asVariable } from '../../tensor/as-variable.js';
 import { loadTensor } from '../checkpoints/load-tensor.js';
+import { type ReadAllOptions, type ReadTask, readAll } from '../checkpoints/read-all.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import type { VqDecoderConfig } from '../vq/config.js';
-import { toTfjsLayout } from '../vq/layout.js';
 import { type VqParameters, vqParameters } from '../vq/parameters.js';
+import { readVqParameter } from '../vq/read.js';
 import type { LlamaGenConfig } from './config.js';
 import { rotaryWeight } from './convert.js';
 import { LLAMAGEN_NAMES } from './names.js';
@@ -19,12 +20,9 @@ export interface PlannedFile<Config> {
 }
 
 /** More about `readLlamaGen`. */
-export interface ReadLlamaGenOptions {
+export interface ReadLlamaGenOptions extends ReadAllOptions {
   /** Whether tensors of the transformer become variables. */
   readonly trainable: boolean;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  /** Throws to stop. */
-  readonly check: () => void;
 }
 
 /** What was read. */
@@ -50,6 +48,7 @@ export async function readLlamaGen(
   const tensors = new Map<string, tf.Tensor>();
   const decoder = new Map<string, tf.Tensor>();
   let noCaption: Float32Array | undefined;
+  const kept = (tensor: tf.Tensor): tf.Tensor => (options.trainable ? asVariable(tensor) : tensor);
   const readTransformer = async ({ name, stored, shape }: PlannedTensor): Promise<void> => {
     const { config, source } = transformer;
     if (name === LLAMAGEN_NAMES.noCaption) {
@@ -60,17 +59,15 @@ export async function readLlamaGen(
     if (fused) {
       for (const part of ['query', 'key', 'value'] as const) {
         const made = await readPart(config, source, stored, part);
-        tensors.set(`${blockPaths(Number(fused[1]))[part]}.weight`, kept(made, options.trainable));
+        tensors.set(`${blockPaths(Number(fused[1]))[part]}.weight`, kept(made));
       }
       return;
     }
     const transpose = shape.length === 2 && !TABLES.includes(name);
-    tensors.set(name, kept(await loadTensor(source, stored, { transpose }), options.trainable));
+    tensors.set(name, kept(await loadTensor(source, stored, { transpose })));
   };
   const readDecoder = async ({ source }: PlannedFile<VqDecoderConfig>, planned: PlannedTensor) => {
-    const { name, stored, shape } = planned;
-    const turned = toTfjsLayout(name, shape, await source.readFloats(stored));
-    decoder.set(name, tf.tensor(turned.values, turned.shape));
+    decoder.set(planned.name, await readVqParameter(source, planned, planned.stored));
   };
   try {
     await readAll(
@@ -106,43 +103,9 @@ async function readPart(
   return tf.tensor2d(rotaryWeight(await source.readFloats(stored, rows), width, heads), [width, width]);
 }
 
-/** The tensor, or a variable in its place. */
-function kept(tensor: tf.Tensor, trainable: boolean): tf.Tensor {
-  if (!trainable) return tensor;
-  const variable = tf.variable(tensor);
-  tensor.dispose();
-  return variable;
-}
-
-interface Task {
-  /** The tensor's name in its file. */
-  readonly tensor: string;
-  readonly bytes: number;
-  run(): Promise<void>;
-}
-
 function tasks<Config>(
   { source, plan }: PlannedFile<Config>,
   read: (planned: PlannedTensor) => Promise<void>,
-): Task[] {
-  return plan.tensors.map((planned) => ({
-    tensor: planned.stored,
-    bytes: source.tensors.get(planned.stored)?.bytes ?? 0,
-    run: () => read(planned),
-  }));
-}
-
-/** One after the other. */
-async function readAll(
-  all: readonly Task[],
-  { onProgress, check }: Pick<ReadLlamaGenOptions, 'onProgress' | 'check'>,
-): Promise<void> {
-  const totalBytes = all.reduce((sum, task) => sum + task.bytes, 0);
-  let bytes = 0;
-  for (const [i, task] of all.entries()) {
-    check();
-    await task.run();
-    bytes += task.bytes;
-    onProgress?.({ tensor: task.tensor, done: i + 1, total: all.length, bytes, totalBytes });
-  }
+): ReadTask[] {
+  return plan.tensors.map((planned) => ({ source, stored: planned.stored, run: () => read(planned) }));
 }

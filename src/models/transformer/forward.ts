@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { embed } from '../../kernels/embedding.js';
-import { linear } from '../../kernels/linear.js';
-import { packLinear } from '../../kernels/packed-linear.js';
 import { rmsNorm } from '../../kernels/rms-norm.js';
 import type { Backbone } from '../backbone/blocks.js';
 import type { Head } from '../backbone/decoder.js';
+import { matrixHead } from '../backbone/matrix-head.js';
 import type { TransformerConfig } from './config.js';
 import type { TransformerParameters } from './parameters.js';
 
@@ -17,8 +16,7 @@ export function backboneOf(config: TransformerConfig, parameters: TransformerPar
 
 /** The head of one of the two spaces. */
 export function headOf(parameters: TransformerParameters, image: boolean): Head {
-  const matrix = image ? parameters.imageHead : parameters.textHead;
-  return { logits: (normed) => linear(normed, matrix), pack: () => packLinear([matrix]) };
+  return matrixHead([image ? parameters.imageHead : parameters.textHead]);
 }
 
 /**
