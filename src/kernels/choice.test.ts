@@ -5,7 +5,7 @@ import { describeFused, withComposed } from '../../test/support/kernel-propertie
 import { causalAttention } from './causal-attention.js';
 import { currentKernels, isFused, setKernels } from './choice.js';
 import { embed } from './embedding.js';
-import { LINEAR } from './fused/linear.js';
+import { LINEAR, PROJECTIONS } from './fused/linear.js';
 import { linear, projections } from './linear.js';
 import { addRmsNorm, rmsNorm } from './rms-norm.js';
 import { rotaryTables } from './rotary.js';
@@ -49,7 +49,7 @@ describe('setKernels', () => {
   });
 });
 
-describeFused('the choice of kernels', () => {
+describeFused('the choice of kernels', [LINEAR], () => {
   it('is seen by the next operation', async () => {
     const x = tf.ones<tf.Rank.R2>([2, 2]);
     expect(currentKernels().available).toBe(true);
@@ -91,7 +91,7 @@ describe('a wasm backend that cannot run the kernels', () => {
   });
 });
 
-describeFused('fused operations', () => {
+describeFused('fused operations', [LINEAR, PROJECTIONS], () => {
   it('leave their outputs and nothing else, one after the other and under one gradient', async () => {
     const [heads, size] = [2, 4];
     const width = heads * size;

@@ -8,6 +8,7 @@ import { SWIGLU_GRADIENTS } from './fused/swiglu.js';
 import { TOKEN_LOG_PROBS_GRADIENTS } from './fused/token-log-probs.js';
 import { installWasmKernels } from './wasm/install.js';
 import { hasRelaxedSimd } from './wasm/module.js';
+import { installWebGpuKernels } from './webgpu/install.js';
 
 /** Which kernels compute bicot's operations. */
 export type KernelChoice = 'fused' | 'composed';
@@ -26,8 +27,8 @@ let fma = false;
 let gradientsRegistered = false;
 
 /**
- * Chooses between fused kernels, where the backend has them (the default: wasm has them with bicot, others when somebody
- * registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
+ * Chooses between fused kernels, where the backend has them (the default: wasm has all of them with bicot, WebGPU
+ * most, others when somebody registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
  * tested against. Takes effect for what is computed from then on.
  * @throws BicotError `value`, or `unsupported` if `fma` is asked of an engine without relaxed SIMD
  */
@@ -78,10 +79,11 @@ export function isFused(name: string, floats: readonly tf.Tensor[], ids: readonl
   );
 }
 
-/** Brings bicot's kernels onto the wasm backend when they are first asked for; other backends have what was registered. */
+/** Brings bicot's kernels onto wasm and WebGPU when they are first asked for; other backends have what was registered. */
 function fusedKernelsInstalled(): boolean {
   const name = tf.getBackend();
   if (!gradientsRegistered) registerGradients();
+  if (name === 'webgpu') installWebGpuKernels();
   return name !== 'wasm' || installWasmKernels(tf.backend(), () => fma);
 }
 

@@ -4,22 +4,34 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type KernelSetting, kernelSetting, setKernels } from '../../src/kernels/choice.js';
 import { hasRelaxedSimd } from '../../src/kernels/wasm/module.js';
+import { WEBGPU_KERNELS } from '../../src/kernels/webgpu/install.js';
 import { normalValues, uniformStream } from '../../src/tensor/noise.js';
 import { BACKENDS } from './backends.js';
 
-/** A build of the fused kernels. */
-export type Build = 'plain' | 'fma';
+/** A build of the fused kernels: two on wasm, one on WebGPU. */
+export type Build = 'plain' | 'fma' | 'webgpu';
 
 /** Those that this engine can run: Node 20 has no relaxed SIMD. */
-export const BUILDS: readonly Build[] = hasRelaxedSimd() ? ['plain', 'fma'] : ['plain'];
+const BUILDS: readonly Build[] = [
+  ...(BACKENDS.includes('wasm') ? (['plain'] as const) : []),
+  ...(BACKENDS.includes('wasm') && hasRelaxedSimd() ? (['fma'] as const) : []),
+  ...(BACKENDS.includes('webgpu') ? (['webgpu'] as const) : []),
+];
 
-/** Runs a suite on wasm with each build of the fused kernels, whatever the other tests run with. */
-export function describeFused(name: string, suite: (build: Build) => void): void {
+/** Names of the kernels that WebGPU has. */
+const ON_WEBGPU: ReadonlySet<string> = new Set(WEBGPU_KERNELS.map(({ name }) => name));
+
+/**
+ * Runs a suite with each build of the fused kernels, whatever the other tests run with.
+ * @param kernels what the suite is of: the suite is skipped on a backend without one of them
+ */
+export function describeFused(name: string, kernels: readonly string[], suite: (build: Build) => void): void {
   for (const build of BUILDS) {
-    describe.skipIf(!BACKENDS.includes('wasm'))(`${name} [${build}]`, () => {
+    const lacking = build === 'webgpu' && !kernels.every((kernel) => ON_WEBGPU.has(kernel));
+    describe.skipIf(lacking)(`${name} [${build}]`, () => {
       let before: KernelSetting;
       beforeAll(async () => {
-        await tf.setBackend('wasm');
+        await tf.setBackend(build === 'webgpu' ? build : 'wasm');
         before = kernelSetting();
         setKernels('fused', { fma: build === 'fma' });
       });

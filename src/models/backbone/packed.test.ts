@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { describeOnBackends, expectNoLeak } from '../../../test/support/backends.js';
 import { describeFused, normal, take } from '../../../test/support/kernel-properties.js';
+import { PACK_MATRIX, PACKED_LINEAR } from '../../kernels/fused/packed-linear.js';
 import { createAdapters } from '../lora/adapters.js';
 import { type Matrix, multiply } from './matrix.js';
 import { packMatrices } from './packed.js';
@@ -73,7 +74,7 @@ function suite() {
 
 describeOnBackends('packMatrices', suite);
 
-describeFused('packMatrices, fused', () => {
+describeFused('packMatrices, fused', [PACK_MATRIX, PACKED_LINEAR], () => {
   suite();
 
   it('packs one matrix with its adapter added', async () => {

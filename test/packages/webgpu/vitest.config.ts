@@ -7,7 +7,8 @@ const repository = new URL('../../../', import.meta.url);
 const inFolder = (folder: string) =>
   readdirSync(new URL(folder, repository)).map((name) => `${folder}/${name}`);
 const runsOnBackends = (file: string) =>
-  file.endsWith('.test.ts') && readFileSync(new URL(file, repository), 'utf8').includes('describeOnBackends');
+  file.endsWith('.test.ts') &&
+  readFileSync(new URL(file, repository), 'utf8').match(/describe(OnBackends|Fused)\b/) !== null;
 
 /** The numeric suites, on WebGPU alone. */
 export default defineConfig({
@@ -17,7 +18,9 @@ export default defineConfig({
     ...root.test,
     include: [
       'test/packages/webgpu/*.test.mjs',
-      ...[...inFolder('src/kernels'), ...inFolder('src/objective')].filter(runsOnBackends),
+      ...[...inFolder('src/kernels'), ...inFolder('src/kernels/fused'), ...inFolder('src/objective')].filter(
+        runsOnBackends,
+      ),
       'src/models/janus/step.test.ts',
       'src/models/vq/decode.test.ts',
       'src/policy/log-probs.test.ts',

@@ -13,6 +13,7 @@ import { composedDecodeBlocks } from '../composed/decode-blocks.js';
 import { type Decoder, decodeBlocks } from '../decode-blocks.js';
 import { keyValueCaches } from '../key-value-cache.js';
 import { packLinear } from '../packed-linear.js';
+import { DECODE_BLOCKS } from './decode-blocks.js';
 
 /** A decoder of random numbers and the steps that it makes. */
 interface Play {
@@ -126,7 +127,7 @@ const PLAY: Play = {
   ...{ lengths: [4, 9], sources: [1, 0, 1], steps: 5, seed: 1 },
 };
 
-describeFused('decodeBlocks', () => {
+describeFused('decodeBlocks', [DECODE_BLOCKS], () => {
   it('gives what stock operations give, and the very bits of the kernels of its parts', () =>
     fc.assert(
       fc.asyncProperty(plays, async (play) => {

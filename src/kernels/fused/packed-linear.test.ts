@@ -19,6 +19,7 @@ import {
 } from '../../../test/support/kernel-properties.js';
 import { linear } from '../linear.js';
 import { packLinear } from '../packed-linear.js';
+import { PACK_MATRIX, PACKED_LINEAR } from './packed-linear.js';
 
 /** All products, read. */
 async function multiplied(x: tf.Tensor2D, weights: readonly tf.Tensor2D[]): Promise<Float32Array[]> {
@@ -28,7 +29,7 @@ async function multiplied(x: tf.Tensor2D, weights: readonly tf.Tensor2D[]): Prom
   return Promise.all(products.map(take));
 }
 
-describeFused('packLinear', () => {
+describeFused('packLinear', [PACK_MATRIX, PACKED_LINEAR], () => {
   it('multiplies as stock operations do', () =>
     fc.assert(
       fc.asyncProperty(

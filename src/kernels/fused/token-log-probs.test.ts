@@ -16,6 +16,7 @@ import {
 import { expectNoSubnormals, logSumExp } from '../../../test/support/kernel-references.js';
 import { uniformInteger, uniformStream } from '../../tensor/noise.js';
 import { tokenLogProbs } from '../token-log-probs.js';
+import { TOKEN_LOG_PROBS, TOKEN_LOG_PROBS_GRAD } from './token-log-probs.js';
 
 const int32 = (values: ArrayLike<number>): tf.Tensor1D => tf.tensor1d(Int32Array.from(values), 'int32');
 const ofLogits = (targets: tf.Tensor1D) => (logits: tf.Tensor) =>
@@ -32,7 +33,7 @@ const reference = (rows: number[][], targets: number[]): number[] =>
     return (logits[targets[i] as number] as number) - logSumExp(logits);
   });
 
-describeFused('tokenLogProbs', () => {
+describeFused('tokenLogProbs', [TOKEN_LOG_PROBS, TOKEN_LOG_PROBS_GRAD], () => {
   it('are the stock ones, in value and gradient', () =>
     fc.assert(
       fc.asyncProperty(

@@ -15,6 +15,7 @@ import {
   widths,
 } from '../../../test/support/kernel-properties.js';
 import { addRmsNorm, rmsNorm } from '../rms-norm.js';
+import { ADD_RMS_NORM, RMS_NORM, RMS_NORM_GRAD } from './rms-norm.js';
 
 const norm = (x: tf.Tensor, gain: tf.Tensor) => rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D);
 const addNorm = (x: tf.Tensor, branch: tf.Tensor, gain: tf.Tensor) => {
@@ -25,7 +26,7 @@ const addNorm = (x: tf.Tensor, branch: tf.Tensor, gain: tf.Tensor) => {
 /** Of a single number, the norm is its sign and the gradient nothing but rounding. */
 const broad = widths.filter((width) => width > 1);
 
-describeFused('rmsNorm', () => {
+describeFused('rmsNorm', [RMS_NORM, ADD_RMS_NORM, RMS_NORM_GRAD], () => {
   it('is the stock normalisation, in value and gradients', () =>
     fc.assert(
       fc.asyncProperty(rowCounts, broad, scales, seeds, (rows, width, scale, seed) =>

@@ -15,6 +15,7 @@ import type { SamplingOptions } from '../../policy/distribution.js';
 import { type DrawnTokens, tokenDrawer } from '../../sampling/draw.js';
 import { fillDistribution, logitsScratch } from '../../sampling/logits.js';
 import { uniformStream } from '../../tensor/noise.js';
+import { DRAW_TOKENS } from './draw-tokens.js';
 
 /** Rows to be drawn from. */
 interface Draw {
@@ -92,7 +93,7 @@ const of = (
   ...{ logits: Float32Array.from(logits), uniforms: Float64Array.from(uniforms) },
 });
 
-describeFused('drawing tokens', () => {
+describeFused('drawing tokens', [DRAW_TOKENS], () => {
   it('gives what the host draws, with its log-probs and entropies', () =>
     fc.assert(
       fc.asyncProperty(draws, async (draw) => {

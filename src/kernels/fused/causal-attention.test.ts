@@ -14,6 +14,7 @@ import {
 import { expectNoSubnormals, referenceAttention } from '../../../test/support/kernel-references.js';
 import { causalAttention } from '../causal-attention.js';
 import { type RotaryTables, rotaryTables } from '../rotary.js';
+import { CAUSAL_ATTENTION, CAUSAL_ATTENTION_GRAD } from './causal-attention.js';
 
 interface Sizes {
   readonly batch: number;
@@ -67,7 +68,7 @@ async function withReference(sizes: Sizes, q: Float32Array, k: Float32Array, v: 
   return { got, expected: referenceAttention(sizes, q, k, v) };
 }
 
-describeFused('causalAttention', () => {
+describeFused('causalAttention', [CAUSAL_ATTENTION, CAUSAL_ATTENTION_GRAD], () => {
   it('is the stock attention, in value and gradients', () =>
     fc.assert(
       fc.asyncProperty(

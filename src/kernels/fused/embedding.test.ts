@@ -14,8 +14,9 @@ import {
 } from '../../../test/support/kernel-properties.js';
 import { uniformInteger, uniformStream } from '../../tensor/noise.js';
 import { embed } from '../embedding.js';
+import { GATHER_ROWS, SCATTER_ADD_ROWS } from './embedding.js';
 
-describeFused('embed', () => {
+describeFused('embed', [GATHER_ROWS, SCATTER_ADD_ROWS], () => {
   it('is the stock lookup, in value and gradient, with ids that repeat', () =>
     fc.assert(
       fc.asyncProperty(

@@ -15,10 +15,11 @@ import {
   widths,
 } from '../../../test/support/kernel-properties.js';
 import { swiglu } from '../swiglu.js';
+import { SWIGLU, SWIGLU_GRAD } from './swiglu.js';
 
 const gated = (gate: tf.Tensor, up: tf.Tensor) => swiglu(gate as tf.Tensor2D, up as tf.Tensor2D);
 
-describeFused('swiglu', () => {
+describeFused('swiglu', [SWIGLU, SWIGLU_GRAD], () => {
   it('is the stock activation, in value and gradients', () =>
     fc.assert(
       fc.asyncProperty(rowCounts, widths, scales, seeds, (rows, width, scale, seed) =>

@@ -16,12 +16,13 @@ import {
   widths,
 } from '../../../test/support/kernel-properties.js';
 import { linear, projections } from '../linear.js';
+import { LINEAR, PROJECTIONS, PROJECTIONS_GRAD_X } from './linear.js';
 
 const multiply = (x: tf.Tensor, w: tf.Tensor) => linear(x as tf.Tensor2D, w as tf.Tensor2D);
 const project = (x: tf.Tensor, ...weights: tf.Tensor[]) =>
   projections(x as tf.Tensor2D, weights as tf.Tensor2D[]);
 
-describeFused('linear', () => {
+describeFused('linear', [LINEAR], () => {
   it('is the stock product, in value and gradients', () =>
     fc.assert(
       fc.asyncProperty(rowCounts, sumLengths, widths, scales, seeds, (rows, inner, columns, scale, seed) =>
@@ -96,7 +97,7 @@ describeFused('linear', () => {
   });
 });
 
-describeFused('projections', () => {
+describeFused('projections', [PROJECTIONS, PROJECTIONS_GRAD_X], () => {
   it('are several stock products, and the gradient of what they share is summed', () =>
     fc.assert(
       fc.asyncProperty(

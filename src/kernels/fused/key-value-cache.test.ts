@@ -16,6 +16,7 @@ import type { CachePlan } from '../cache-plan.js';
 import { causalAttention } from '../causal-attention.js';
 import { keyValueCaches } from '../key-value-cache.js';
 import { rotaryTables } from '../rotary.js';
+import { DECODE_ATTENTION, FILL_CACHE } from './key-value-cache.js';
 
 /** A decoding to be played on one kind of cache or another. */
 interface Play {
@@ -131,7 +132,7 @@ const PLAY: Play = {
   seed: 1,
 };
 
-describeFused('keyValueCaches', () => {
+describeFused('keyValueCaches', [FILL_CACHE, DECODE_ATTENTION], () => {
   it('give what stock operations give, while sequences leave', () =>
     fc.assert(
       fc.asyncProperty(plays, async (play) => {

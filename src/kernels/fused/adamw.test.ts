@@ -14,6 +14,7 @@ import {
   withComposed,
 } from '../../../test/support/kernel-properties.js';
 import { type AdamWNext, type AdamWState, adamWUpdate } from '../adamw.js';
+import { ADAM_W } from './adamw.js';
 
 const NUMBERS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, rate: 0.01, correction: 1.5, shrink: 0.999 };
 
@@ -39,7 +40,7 @@ function stateOf(seed: number, shape: number[], scale: number, begun: boolean): 
   return begun ? { ...state, mean: random('mean'), square: tf.square(random('square')) } : state;
 }
 
-describeFused('adamWUpdate', () => {
+describeFused('adamWUpdate', [ADAM_W], () => {
   it('is the stock update, from moments and without', () =>
     fc.assert(
       fc.asyncProperty(
