@@ -9,6 +9,7 @@ const CJS_URL =
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    browser: 'src/browser/index.ts',
     models: 'src/models/index.ts',
     'models/janus': 'src/models/janus/index.ts',
     'models/llamagen': 'src/models/llamagen/index.ts',

@@ -8,14 +8,14 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Bundles an entry point as a web application would; Node's own modules do not resolve there. */
-async function bundleForBrowser(entry: string) {
+async function bundleForBrowser(entry: string, engines: readonly string[] = []) {
   return build({
     entryPoints: [join(root, entry)],
     absWorkingDir: root,
     bundle: true,
     platform: 'browser',
     format: 'esm',
-    external: ['@tensorflow/tfjs'],
+    external: ['@tensorflow/tfjs', ...engines],
     write: false,
     metafile: true,
     logLevel: 'silent',
@@ -37,6 +37,13 @@ describe('in a browser', () => {
     expect(new Set(external)).toEqual(new Set(['@tensorflow/tfjs']));
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((path) => /src\/node\/|pngjs|tfjs-(node|backend)/.test(path))).toEqual([]);
+  });
+
+  it('src/browser adds the engines and nothing else', async () => {
+    const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
+    const { metafile } = await bundleForBrowser('src/browser/index.ts', engines);
+    const inputs = Object.keys(metafile.inputs);
+    expect(inputs.filter((path) => /src\/node\/|pngjs|node_modules/.test(path))).toEqual([]);
   });
 
   it('src/node does not bundle (so that the test above can fail)', async () => {
@@ -89,14 +96,21 @@ describe('the sources', async () => {
   it('use Node only in src/node', () => {
     const nodeOnly = (name: string) =>
       name.startsWith('node:') || builtinModules.includes(name) || /^(pngjs|@tensorflow\/tfjs-)/.test(name);
-    expect(offenders(({ path, imports }) => !path.startsWith('src/node/') && imports.some(nodeOnly))).toEqual(
-      [],
-    );
+    const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
+    expect(
+      offenders(
+        ({ path, imports }) =>
+          !path.startsWith('src/node/') &&
+          imports.some(
+            (name) => nodeOnly(name) && !(path.startsWith('src/browser/') && engines.includes(name)),
+          ),
+      ),
+    ).toEqual([]);
   });
 
   it('import downward only', () => {
     const floors = [
-      ['errors', 'options', 'recipe', 'tensor'],
+      ['errors', 'options', 'recipe', 'backends', 'tensor'],
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],
@@ -104,7 +118,7 @@ describe('the sources', async () => {
       ['parallel'],
       ['train'],
       ['doctor'],
-      ['index', 'node', 'worker'],
+      ['index', 'browser', 'node', 'worker'],
     ];
     const floorOf = (path: string): number => {
       const room = path
@@ -136,7 +150,9 @@ describe('the sources', async () => {
           (name) =>
             name.startsWith('@tensorflow/') &&
             name !== '@tensorflow/tfjs' &&
-            !(path === 'src/node/backend.ts' && name === '@tensorflow/tfjs-backend-wasm'),
+            !(
+              /^src\/(node|browser)\/backend\.ts$/.test(path) && name.startsWith('@tensorflow/tfjs-backend-')
+            ),
         ),
       ),
     ).toEqual([]);

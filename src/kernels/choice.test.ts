@@ -45,6 +45,7 @@ describe('setKernels', () => {
     await tf.setBackend('cpu');
     setKernels('fused');
     expect(isFused(LINEAR, [tf.ones([1, 1])])).toBe(false);
+    expect(currentKernels().available).toBe(false);
     await tf.setBackend(backend);
   });
 });

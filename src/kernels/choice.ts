@@ -54,13 +54,15 @@ export function kernelSetting(): KernelSetting {
   return [choice, { fma }];
 }
 
-/** What `setKernels` chose, and whether the present backend has fused kernels at all. */
+/** What `setKernels` chose, and whether the present backend has fused kernels at all, for some operations or all. */
 export function currentKernels(): {
   readonly kernels: KernelChoice;
   readonly fma: boolean;
   readonly available: boolean;
 } {
-  return { kernels: choice, fma, available: fusedKernelsInstalled() };
+  const own = () =>
+    tf.getKernelsForBackend(tf.getBackend()).some(({ kernelName }) => kernelName.startsWith('Bicot'));
+  return { kernels: choice, fma, available: fusedKernelsInstalled() && own() };
 }
 
 /**

@@ -72,8 +72,8 @@ describe('selectBackend', () => {
   it.each([
     ['node-gpu', /npm install @tensorflow\/tfjs-node-gpu@/],
     ['node', /npm install @tensorflow\/tfjs-node@/],
-    ['webgpu', /not available yet.*node-gpu, node, wasm, cpu/],
-    ['cuda', /Unknown backend 'cuda'.*node-gpu, node, wasm, cpu/],
+    ['webgpu', /packages webgpu and .*npm install webgpu @tensorflow\/tfjs-backend-webgpu@4/],
+    ['cuda', /Unknown backend 'cuda'.*node-gpu, webgpu, node, wasm, cpu/],
   ])('says what to do when %s cannot be had', async (name, message) => {
     await expect(selectBackend(name as BackendName, { projectFolder: scratch })).rejects.toMatchObject({
       name: 'BicotError',

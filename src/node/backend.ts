@@ -2,51 +2,53 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { twoCopies, verifyBackend } from '../backends/verify.js';
+import type { WebGpuOptions } from '../backends/webgpu/start.js';
 import { BicotError } from '../errors.js';
-import { currentKernels, type KernelChoice, setKernels } from '../kernels/choice.js';
-import { assertGradientsRegistered } from '../tensor/gradients.js';
+import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
+import { startWebGpuInNode, WEBGPU_PACKAGES } from './webgpu.js';
 
-/** The backends a Node process can run on, best first; `webgpu` is reserved for a later version. */
-export type BackendName = 'node-gpu' | 'node' | 'wasm' | 'cpu' | 'webgpu';
+/** The backends a Node process can run on, best first. */
+export type BackendName = 'node-gpu' | 'webgpu' | 'node' | 'wasm' | 'cpu';
 
 /** How to look for a backend. */
-export interface SelectBackendOptions {
+export interface SelectBackendOptions extends WebGpuOptions, KernelSettings {
   /**
-   * The folder whose `node_modules` holds the native package. Default: the working directory, then the
+   * The folder whose `node_modules` holds the packages that bicot does not bring. Default: the working directory, then the
    * folder of the running script.
    */
   readonly projectFolder?: string;
-  /** Fused kernels where the backend has them, or stock operations only; see `setKernels`. Default `fused`. */
-  readonly kernels?: KernelChoice;
-  /** With wasm: the faster build of the fused kernels, whose last bits depend on the machine. Default false. */
-  readonly fma?: boolean;
 }
 
 /** What was chosen. */
 export interface SelectedBackend {
-  readonly name: Exclude<BackendName, 'webgpu'>;
+  readonly name: BackendName;
   /** One line for people: what runs, and why a better one that is installed was passed over. */
   readonly description: string;
 }
 
-const BEST_FIRST = ['node-gpu', 'node', 'wasm', 'cpu'] as const;
-const NATIVE_PACKAGES = {
-  'node-gpu': '@tensorflow/tfjs-node-gpu',
-  node: '@tensorflow/tfjs-node',
-} as const;
+const BEST_FIRST = ['node-gpu', 'webgpu', 'node', 'wasm', 'cpu'] as const;
+/** What each backend needs besides bicot. */
+const PACKAGES: Readonly<Record<BackendName, readonly string[]>> = {
+  'node-gpu': ['@tensorflow/tfjs-node-gpu'],
+  webgpu: WEBGPU_PACKAGES,
+  node: ['@tensorflow/tfjs-node'],
+  wasm: [],
+  cpu: [],
+};
 
-type Native = keyof typeof NATIVE_PACKAGES;
 type Attempt =
   | { readonly kind: 'ready'; readonly description: string }
   | { readonly kind: 'absent' }
   | { readonly kind: 'broken'; readonly reason: string; readonly cause: unknown };
 
 /**
- * Makes a backend the current one of TensorFlow.js: the named one, else the best installed of `node-gpu`,
- * `node`, `wasm` and `cpu`. Native packages are looked up in the user's project; wasm comes with bicot.
+ * Makes a backend the current one of TensorFlow.js: the named one, else the best installed of `node-gpu`, `webgpu`,
+ * `node`, `wasm` and `cpu`. Packages of the first three are looked up in the user's project; wasm comes with bicot.
  * Call it once, before any tensor is made.
- * @throws BicotError `unsupported` if `fma` is asked of an engine without it; `backend` if the name is unknown or reserved, if the named backend is not installed,
- *   does not load or (`node-gpu`) sees no GPU, or if a second copy of TensorFlow.js is found
+ * @throws BicotError `unsupported` if `fma` is asked of an engine without it; `backend` if the name is unknown, if the
+ *   named backend is not installed, does not load, sees no GPU (`node-gpu`, `webgpu`) or only one in software (`webgpu`
+ *   without `allowSoftware`), or if a second copy of TensorFlow.js is found
  */
 export async function selectBackend(
   name?: BackendName,
@@ -55,41 +57,23 @@ export async function selectBackend(
   const folders = searchFolders(options);
   if (name !== undefined) {
     const known = assertKnown(name);
-    const description = readyOrThrow(known, await attempt(known, folders));
-    await verify(known);
-    return { name: known, description: chosenKernels(description, options) };
+    const description = readyOrThrow(known, await attempt(known, folders, options));
+    await verifyBackend(known);
+    return { name: known, description: chooseKernels(description, options) };
   }
   const passedOver: string[] = [];
   for (const candidate of BEST_FIRST) {
-    const result = await attempt(candidate, folders);
+    const result = await attempt(candidate, folders, options);
     if (result.kind === 'broken') passedOver.push(`${candidate} passed over: ${result.reason}`);
     if (result.kind !== 'ready') continue;
-    await verify(candidate);
-    const described = chosenKernels(result.description, options);
+    await verifyBackend(candidate);
+    const described = chooseKernels(result.description, options);
     return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}). Reinstall bicot.`);
 }
 
-/** Chooses the kernels too, and says which they are. */
-function chosenKernels(
-  description: string,
-  { kernels = 'fused', fma = false }: SelectBackendOptions,
-): string {
-  setKernels(kernels, { fma });
-  if (tf.getBackend() !== 'wasm') return description;
-  const { available } = currentKernels();
-  if (kernels === 'composed' || !available) return `${description}, stock operations`;
-  return `${description}, fused kernels${fma ? ' with FMA' : ''}`;
-}
-
-function assertKnown(name: string): SelectedBackend['name'] {
-  if (name === 'webgpu') {
-    throw new BicotError(
-      'backend',
-      `Backend 'webgpu' is reserved but not available yet. Choose one of ${BEST_FIRST.join(', ')}.`,
-    );
-  }
+function assertKnown(name: string): BackendName {
   const known = BEST_FIRST.find((candidate) => candidate === name);
   if (known === undefined) {
     throw new BicotError(
@@ -100,15 +84,17 @@ function assertKnown(name: string): SelectedBackend['name'] {
   return known;
 }
 
-function readyOrThrow(name: SelectedBackend['name'], result: Attempt): string {
+function readyOrThrow(name: BackendName, result: Attempt): string {
   if (result.kind === 'absent') {
-    const pkg = NATIVE_PACKAGES[name as Native];
+    const packages = PACKAGES[name];
+    const several = packages.length > 1;
     throw new BicotError(
       'backend',
-      `Backend '${name}' needs the package ${pkg}, which is not installed in this project. Run \`npm install ${pkg}@4.22.0\`, or choose 'wasm', which needs no installation.`,
+      `Backend '${name}' needs the package${several ? 's' : ''} ${packages.join(' and ')}, which ${several ? 'are' : 'is'} not installed in this project. Run \`npm install ${packages.map(versioned).join(' ')}\`, or choose 'wasm', which needs no installation.`,
     );
   }
   if (result.kind === 'broken') {
+    if (result.cause instanceof BicotError) throw result.cause;
     throw new BicotError(
       'backend',
       `Backend '${name}' is installed but does not start: ${result.reason}. Repair it, or choose another of ${BEST_FIRST.join(', ')}.`,
@@ -124,7 +110,14 @@ function readyOrThrow(name: SelectedBackend['name'], result: Attempt): string {
   return result.description;
 }
 
-async function attempt(name: SelectedBackend['name'], folders: readonly string[]): Promise<Attempt> {
+/** A package of TensorFlow.js has the version of the rest of it. */
+const versioned = (pkg: string): string => (pkg.startsWith('@tensorflow/') ? `${pkg}@4.22.0` : pkg);
+
+async function attempt(
+  name: BackendName,
+  folders: readonly string[],
+  options: SelectBackendOptions,
+): Promise<Attempt> {
   try {
     switch (name) {
       case 'cpu':
@@ -138,11 +131,13 @@ async function attempt(name: SelectedBackend['name'], folders: readonly string[]
             () => `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`,
           );
         });
+      case 'webgpu':
+        return await attemptWebGpu(folders, options);
       default:
-        return await attemptNative(name, folders);
+        return await attemptNative(PACKAGES[name][0] as string, folders);
     }
   } catch (cause) {
-    if (cause instanceof BicotError) throw cause;
+    if (cause instanceof BicotError && name !== 'webgpu') throw cause;
     return { kind: 'broken', reason: firstLine(cause), cause };
   }
 }
@@ -163,8 +158,13 @@ async function keepingErrorHandlers<T>(action: () => Promise<T>): Promise<T> {
   return result;
 }
 
-async function attemptNative(name: Native, folders: readonly string[]): Promise<Attempt> {
-  const pkg = NATIVE_PACKAGES[name];
+async function attemptWebGpu(folders: readonly string[], options: SelectBackendOptions): Promise<Attempt> {
+  const [dawn, library] = WEBGPU_PACKAGES.map((pkg) => resolvePackage(pkg, folders));
+  if (dawn === undefined || library === undefined) return { kind: 'absent' };
+  return { kind: 'ready', description: await startWebGpuInNode(dawn, library, options) };
+}
+
+async function attemptNative(pkg: string, folders: readonly string[]): Promise<Attempt> {
   const file = resolvePackage(pkg, folders);
   if (file === undefined) return { kind: 'absent' };
   prepareNative();
@@ -185,29 +185,6 @@ async function start(tfName: string, describe: () => string): Promise<Attempt> {
   }
   await tf.ready();
   return { kind: 'ready', description: describe() };
-}
-
-/** Every backend must be able to train, on the same TensorFlow.js that the caller uses. */
-async function verify(name: string): Promise<void> {
-  assertGradientsRegistered();
-  const gradient = tf.tidy(() => tf.grad((x) => x.square().sum())(tf.tensor1d([1, 2])));
-  const sameCopy = gradient instanceof tf.Tensor;
-  const values = await gradient.data();
-  gradient.dispose();
-  if (!sameCopy) throw twoCopies('@tensorflow/tfjs-core');
-  if (values[0] !== 2 || values[1] !== 4) {
-    throw new BicotError(
-      'backend',
-      `Backend '${name}' computes a wrong gradient (of x² at 1, 2: got ${values.join(', ')}, expected 2, 4). Reinstall its package, or choose another backend.`,
-    );
-  }
-}
-
-function twoCopies(pkg: string): BicotError {
-  return new BicotError(
-    'backend',
-    `${pkg} uses a second copy of TensorFlow.js, so its tensors and gradients are unknown to this one. Install the same version of both (npm ls @tensorflow/tfjs; npm dedupe).`,
-  );
 }
 
 function usesGpu(): boolean {

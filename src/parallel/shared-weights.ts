@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
+import { readInto } from '../backends/host-memory.js';
 import { BicotError } from '../errors.js';
-import { readInto } from '../tensor/host-memory.js';
 import type { TaskWeights, WeightEntry, WeightSet } from './protocol.js';
 
 /** Tensors by the names of `policy.variables`. */

@@ -1,9 +1,9 @@
+import { tensorOfNow } from '../backends/host-memory.js';
 import { inOrder } from '../parallel/in-order.js';
 import type { WorkerPool } from '../parallel/pool.js';
 import type { HostPass } from '../parallel/protocol.js';
 import type { NamedVariables, Policy } from '../policy/policy.js';
 import { selectTerms } from '../rollout/terms.js';
-import { tensorOfNow } from '../tensor/host-memory.js';
 import type { Gradients } from './gradients.js';
 import { throwIfAborted } from './guards.js';
 import type { LevelBatch } from './levels.js';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { readInto } from '../backends/host-memory.js';
 import type { LossObjective } from '../objective/loss.js';
 import type { Surrogate } from '../objective/surrogates/surrogate.js';
 import type {
@@ -13,7 +14,6 @@ import type {
 import type { Policy } from '../policy/policy.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { type Completions, sampleCompletions } from '../sampling/sampler.js';
-import { readInto } from '../tensor/host-memory.js';
 import type { Gradients } from '../train/gradients.js';
 import { gradientPass, scorePass } from '../train/pass.js';
 import { madeFrom } from './made.js';

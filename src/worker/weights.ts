@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { tensorOfNow } from '../backends/host-memory.js';
 import { BicotError } from '../errors.js';
 import type { TaskWeights, WeightEntry, WeightSet } from '../parallel/protocol.js';
 import type { NamedVariables } from '../policy/policy.js';
-import { tensorOfNow } from '../tensor/host-memory.js';
 
 /** The values that a worker has of the shared weights. */
 export interface LocalWeights {

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { backendTraits } from '../../backends/traits.js';
 
-// On wasm a `matMul` with a transpose flag runs at 2.5 GFLOPS, a transpose followed by a plain product at 30. Other
-// backends read transposed, and a copy of a large matrix is memory that they need not spend.
-
-const transposesFirst = (): boolean => tf.getBackend() === 'wasm';
+// Where a product that reads transposed is slow, the matrix is transposed first. Elsewhere a copy of a large one is memory
+// that need not be spent.
 
 const flipped = (x: tf.Tensor2D): tf.Tensor2D => tf.transpose(x);
 
@@ -14,7 +13,7 @@ const flipped = (x: tf.Tensor2D): tf.Tensor2D => tf.transpose(x);
  * @returns `[n, m]`; the caller disposes it
  */
 export function timesTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  if (!transposesFirst()) return tf.matMul(a, b, false, true);
+  if (!backendTraits().transposesFirst) return tf.matMul(a, b, false, true);
   const [[n, k], m] = [a.shape, b.shape[0]];
   // Of few rows with a large matrix, (b · aᵀ)ᵀ copies the rows and not the matrix.
   const copiesRows = n * (k + m) < m * k;
@@ -28,6 +27,6 @@ export function timesTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
  * @returns `[n, m]`; the caller disposes it
  */
 export function transposedTimes(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  if (!transposesFirst()) return tf.matMul(a, b, true, false);
+  if (!backendTraits().transposesFirst) return tf.matMul(a, b, true, false);
   return tf.tidy(() => tf.matMul(flipped(a), b));
 }

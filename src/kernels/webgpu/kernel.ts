@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { WebGpuBackend } from './backend.js';
+import type { WebGpuBackend } from '../../backends/webgpu/backend.js';
 import { runProgram, type WebGpuProgram, type WebGpuRun } from './program.js';
 
 type Inputs = Readonly<Record<string, tf.TensorInfo>>;

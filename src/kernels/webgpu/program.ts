@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { WebGpuBackend, WebGpuBuffer, WebGpuDevice } from './backend.js';
+import type { WebGpuBackend, WebGpuBuffer, WebGpuDevice } from '../../backends/webgpu/backend.js';
 
 /** What a shader's numbers are. */
 export type Scalar = 'f32' | 'i32' | 'u32';

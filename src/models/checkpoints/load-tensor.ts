@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
+import { filledTensor } from '../../backends/filled-tensor.js';
 import { BicotError } from '../../errors.js';
-import { filledTensor } from '../../tensor/filled-tensor.js';
 import { sizeOf } from '../safetensors-header.js';
 import { type FloatDtype, floatBytes, widenInto } from './half-precision.js';
 import type { RowRange, StoredTensor, TensorSource } from './source.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { backendTraits } from '../../backends/traits.js';
 import { BicotError } from '../../errors.js';
 import { isFused } from '../../kernels/choice.js';
 import { DECODE_ATTENTION } from '../../kernels/fused/key-value-cache.js';
@@ -23,34 +23,31 @@ export interface JanusMemory {
   readonly print?: (table: string) => void;
 }
 
-/** Where wasm's memory ends. */
-const WASM_BYTES = 4 * 2 ** 30;
-
 /**
  * Estimates a training's memory from the configuration alone, and refuses what can't fit.
  * @param known what is decided already
  * @throws BicotError `value` with advice
  */
 export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known: TrainingPlan): void {
-  const wasm = tf.getBackend() === 'wasm';
   const plan = { fused: isFused(DECODE_ATTENTION, []), ...known, ...memory.plan };
   const sizes = janusSizes(config);
   const estimate = estimateMemory(sizes, plan);
   memory.print?.(formatMemory(estimate));
-  const limit = memory.limitBytes ?? (wasm ? WASM_BYTES : Number.POSITIVE_INFINITY);
+  const limit = memory.limitBytes ?? backendTraits().memoryBytes;
   assertFits(estimate, limit, sizes, plan);
 }
 
 /**
- * Refuses weights that wasm has no room for, whatever is done with them.
+ * Refuses weights that the backend has no room for, whatever is done with them.
  * @throws BicotError `backend`
  */
 export function assertWeightsFit(config: JanusConfig): void {
-  if (tf.getBackend() !== 'wasm') return;
+  const { name, memoryBytes } = backendTraits();
+  if (!Number.isFinite(memoryBytes)) return;
   const bytes = weightItems(janusSizes(config)).reduce((sum, item) => sum + item.bytes, 0);
-  if (bytes <= WASM_BYTES) return;
+  if (bytes <= memoryBytes) return;
   throw new BicotError(
     'backend',
-    `The weights take ${gigabytes(bytes)}, but the memory of the wasm backend ends at ${gigabytes(WASM_BYTES)}. Use a backend without that limit (tfjs-node, tfjs-node-gpu, WebGPU).`,
+    `The weights take ${gigabytes(bytes)}, but the memory of the ${name} backend ends at ${gigabytes(memoryBytes)}. Use a backend without that limit (tfjs-node, tfjs-node-gpu, WebGPU).`,
   );
 }

@@ -1,29 +1,20 @@
 /**
- * Registers the `webgpu` backend of TensorFlow.js in Node, through Dawn, and makes it the current one.
- * Import it before anything makes a tensor.
+ * Makes WebGPU the current backend, as bicot does for its users; a GPU in software will do. Import it before anything
+ * makes a tensor.
  */
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { create, globals } from 'webgpu';
+import { selectBackend } from '../../../src/node/index.ts';
 
-Object.assign(globalThis, globals);
-globalThis.navigator ??= {}; // Node 20 has none
-Object.defineProperty(globalThis.navigator, 'gpu', { value: create([]), configurable: true });
-// The backend looks for navigator.gpu when it is loaded, so an import, which runs first, would find none.
-createRequire(import.meta.url)('@tensorflow/tfjs-backend-webgpu');
-if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js could not start its backend webgpu.');
-await tf.ready();
-
-/** What Dawn refused: it prints that and goes on, with garbage for results, so whoever runs on it has to ask. */
-const refused = [];
-const { device } = tf.backend();
-device.addEventListener('uncapturederror', ({ error }) => refused.push(error.message));
-process.on('exit', () => {
-  if (refused.length > 0) process.exitCode = 1;
+await selectBackend('webgpu', {
+  projectFolder: fileURLToPath(new URL('.', import.meta.url)),
+  allowSoftware: true,
 });
 
-/** Throws if Dawn refused a command since the last call. */
+/** Throws if the device refused a command: any read after it does. */
 export async function assertNothingRefused() {
-  await device.queue.onSubmittedWorkDone();
-  if (refused.length > 0) throw new Error(`WebGPU refused a command: ${refused.splice(0)[0]}`);
+  const one = tf.tidy(() => tf.add(tf.ones([1]), 0));
+  await tf.backend().device.queue.onSubmittedWorkDone();
+  await one.data();
+  one.dispose();
 }

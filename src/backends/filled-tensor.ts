@@ -1,15 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../errors.js';
+import { WASM_MEMORY_BYTES, type WasmBackend, wasmBackend } from './wasm-memory.js';
 
-/** The parts of TensorFlow.js's wasm backend (4.x) that its own kernels use. */
-interface WasmBackend extends tf.KernelBackend {
-  readonly wasm: { readonly HEAPU8: Uint8Array };
-  readonly dataIdMap: { get(id: object): { readonly memoryOffset: number } };
-  makeOutput(shape: number[], dtype: string): tf.TensorInfo;
-}
-
-/** The end of the memory. */
-const MAX_BYTES = 2 ** 32 - 1;
+/** The end of the memory: what is asked of malloc is taken modulo 2³². */
+const MAX_BYTES = WASM_MEMORY_BYTES - 1;
 
 /**
  * A float32 tensor whose numbers come piece by piece. On wasm they are written to the tensor's own memory, so that they
@@ -23,7 +17,8 @@ export async function filledTensor(
   shape: readonly number[],
   fill: (values: () => Float32Array) => Promise<void>,
 ): Promise<tf.Tensor> {
-  if (tf.getBackend() === 'wasm') return filledOnWasm(tf.backend() as WasmBackend, [...shape], fill);
+  const wasm = wasmBackend();
+  if (wasm) return filledOnWasm(wasm, [...shape], fill);
   const values = new Float32Array(tf.util.sizeFromShape([...shape]));
   await fill(() => values);
   return tf.tensor(values, [...shape], 'float32');
@@ -35,7 +30,6 @@ async function filledOnWasm(
   fill: (values: () => Float32Array) => Promise<void>,
 ): Promise<tf.Tensor> {
   const bytes = 4 * tf.util.sizeFromShape(shape);
-  // What is asked of malloc is taken modulo 2³².
   if (bytes > MAX_BYTES) throw outOfMemory(shape, bytes);
   const info = backend.makeOutput(shape, 'float32');
   const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);

@@ -10,16 +10,17 @@ export interface WebGpuData {
 /** A `GPUBuffer`. */
 export interface WebGpuBuffer {
   readonly size: number;
+  destroy(): void;
 }
 
-/** The parts of a `GPUDevice` that kernels use; the names are WebGPU's. */
+/** The parts of a `GPUDevice` that bicot uses; the names are WebGPU's. */
 export interface WebGpuDevice {
-  readonly limits: {
-    readonly maxComputeWorkgroupsPerDimension: number;
-    readonly maxStorageBuffersPerShaderStage: number;
-    readonly maxStorageBufferBindingSize: number;
-    readonly maxComputeWorkgroupStorageSize: number;
-  };
+  readonly limits: Readonly<Record<LimitName, number>>;
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+  addEventListener(
+    type: 'uncapturederror',
+    listener: (event: { readonly error: { readonly message: string }; preventDefault?(): void }) => void,
+  ): void;
   createShaderModule(descriptor: { code: string; label?: string }): object;
   createBindGroupLayout(descriptor: { entries: readonly object[] }): object;
   createPipelineLayout(descriptor: { bindGroupLayouts: readonly object[] }): object;
@@ -27,10 +28,35 @@ export interface WebGpuDevice {
   createBindGroup(descriptor: { layout: object; entries: readonly object[] }): object;
 }
 
+/** Limits of a device that computing runs into. */
+export const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** One of them. */
+export type LimitName = (typeof LIMITS)[number];
+
 interface PassEncoder {
   setPipeline(pipeline: object): void;
   setBindGroup(index: number, group: object): void;
   dispatchWorkgroups(x: number, y: number, z: number): void;
+}
+
+/** TensorFlow.js's store of buffers: those that are free are kept, by size and usage, for ever. */
+export interface BufferManager {
+  readonly freeBuffers: Map<string, WebGpuBuffer[]>;
+  readonly numBytesUsed: number;
+  numBytesAllocated: number;
+  numFreeBuffers: number;
+  acquireBuffer(size: number, usage: number, mapped?: boolean, reuse?: boolean): WebGpuBuffer;
 }
 
 /** The parts of TensorFlow.js's WebGPU backend (4.x) that its own programs use, private ones among them. */
@@ -39,7 +65,7 @@ export interface WebGpuBackend extends tf.KernelBackend {
   readonly queue: {
     writeBuffer(buffer: WebGpuBuffer, offset: number, data: ArrayBuffer): void;
   };
-  readonly bufferManager: { acquireBuffer(size: number, usage: number): WebGpuBuffer };
+  readonly bufferManager: BufferManager;
   readonly tensorMap: { get(id: object): WebGpuData };
   readonly commandQueueOwnedIds: WeakSet<object>;
   readonly uniformPendingDisposal: WebGpuBuffer[];

@@ -1,0 +1,4 @@
+/** What a page needs around the library: its backends. */
+export type { WebGpuOptions } from '../backends/webgpu/start.js';
+export type { BrowserBackendName, BrowserBackendOptions, SelectedBrowserBackend } from './backend.js';
+export { selectBackend } from './backend.js';
