@@ -47,8 +47,12 @@ const { values: flags } = parseArgs({
   options: {
     /** Seed of prompts, samples and everything else. */
     seed: { type: 'string', default: '0' },
-    /** node-gpu, node, wasm or cpu; default the best installed. */
+    /** node-gpu, webgpu, node, wasm or cpu; default the best installed. */
     backend: { type: 'string' },
+    /** Where the packages of the first three are installed; default here. */
+    project: { type: 'string' },
+    /** A WebGPU in software will do. */
+    software: { type: 'boolean', default: false },
     /** Threads that sample and train; any number gives the same result. 0: this one. Default: one a core, up to 4. */
     workers: { type: 'string' },
     /** JSON Lines in T2I-R1's row format; default prompts of this world. */
@@ -73,7 +77,10 @@ const settings = demoSettings({
   ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
 });
 const base = flags.base ?? fileURLToPath(new URL('./base', import.meta.url));
-const backend = await selectBackend(flags.backend as BackendName | undefined);
+const backend = await selectBackend(flags.backend as BackendName | undefined, {
+  projectFolder: flags.project,
+  allowSoftware: flags.software,
+});
 
 // 1. The base model, the rewards, the prompts.
 const { model } = await loadEmojiModel(base);
@@ -173,10 +180,10 @@ line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${
 await pool?.dispose();
 model.dispose();
 
-/** Native TensorFlow uses all cores by itself; the other backends use one a worker. */
+/** Native TensorFlow uses all cores by itself, and a GPU is one; the other backends use one core a worker. */
 async function workers(): Promise<WorkerPool<TokenContext> | undefined> {
-  const native = backend.name === 'node' || backend.name === 'node-gpu';
-  const count = Number(flags.workers ?? (native ? 0 : Math.min(4, availableParallelism())));
+  const usesOneCore = backend.name === 'wasm' || backend.name === 'cpu';
+  const count = Number(flags.workers ?? (usesOneCore ? Math.min(4, availableParallelism()) : 0));
   return count === 0 ? undefined : workerPool<TokenContext>(model, { workers: count });
 }
 
