@@ -124,7 +124,7 @@ export {
 export type { ZeroVariance } from './objective/zero-variance.js';
 export type { PooledPass } from './parallel/gradient-memory.js';
 // Workers
-export type { ParallelOptions } from './parallel/options.js';
+export type { ParallelOptions, WorkerTask } from './parallel/options.js';
 export {
   isWorkerPool,
   type PoolScoreOptions,

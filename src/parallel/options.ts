@@ -1,6 +1,16 @@
 import { BicotError } from '../errors.js';
 import { assertKnownOptions } from '../options.js';
+import type { Task } from './protocol.js';
 import type { Spawn } from './thread.js';
+
+/**
+ * What workers can do in a training: `sample` for rollouts, `score` for the frozen reference, `gradients` for all passes of an
+ * update.
+ */
+export type WorkerTask = Task['kind'];
+
+/** All that workers can do. */
+export const WORKER_TASKS: readonly WorkerTask[] = ['sample', 'score', 'gradients'];
 
 /** How many workers, and how they work. */
 export interface ParallelOptions {
@@ -13,6 +23,11 @@ export interface ParallelOptions {
   readonly rowsPerTask?: number;
   /** TensorFlow.js's name of the workers' backend. Default: the one of this thread. */
   readonly backend?: string;
+  /**
+   * What `train` and `evaluate` leave to the workers; the rest runs in the calling thread, on its own backend. At least one.
+   * Default: everything.
+   */
+  readonly tasks?: readonly WorkerTask[];
   /** Where the worker's code is, for bundlers: the URL of `bicot/worker`, in Node of `bicot/node-worker`, as it was built. */
   readonly entry?: string | URL;
   /** Makes a worker's thread, instead of `entry`. */
@@ -23,6 +38,7 @@ const OPTIONS: readonly string[] = [
   'workers',
   'rowsPerTask',
   'backend',
+  'tasks',
   'entry',
   'spawn',
 ] satisfies (keyof ParallelOptions)[];
@@ -42,4 +58,14 @@ export function checkParallel(options: ParallelOptions): void {
       `parallel: ${name} is ${value}, but must be a whole number of at least 1. Without workers, leave parallel out.`,
     );
   }
+  assertTasks(options.tasks ?? WORKER_TASKS);
+}
+
+function assertTasks(tasks: readonly WorkerTask[]): void {
+  const listed = Array.isArray(tasks) && tasks.length > 0;
+  if (listed && tasks.every((task) => WORKER_TASKS.includes(task))) return;
+  throw new BicotError(
+    'value',
+    `parallel: tasks is ${JSON.stringify(tasks)}, but must be a list with at least one of ${WORKER_TASKS.map((task) => `'${task}'`).join(', ')}. Leave tasks out to have workers do everything, or leave parallel out to have them do nothing.`,
+  );
 }

@@ -8,7 +8,7 @@ import type { LevelRollout } from '../rollout/types.js';
 import { type SampleFunction, sampleCompletions } from '../sampling/sampler.js';
 import { type Crew, runTask } from './crew.js';
 import { gradientMemory, type PooledPass } from './gradient-memory.js';
-import { checkParallel, type ParallelOptions } from './options.js';
+import { checkParallel, type ParallelOptions, WORKER_TASKS, type WorkerTask } from './options.js';
 import { postedLevel, postedTerms } from './posted.js';
 import { taskQueue } from './queue.js';
 import { sampleInWorkers } from './sample.js';
@@ -35,6 +35,8 @@ export interface WorkerPool<C = unknown> {
   /** Whose copies work. */
   readonly policy: Policy<C>;
   readonly workers: number;
+  /** What `train` and `evaluate` leave to the workers. The functions below do theirs whatever is listed. */
+  readonly tasks: readonly WorkerTask[];
   /** As `sampleCompletions`, in chunks of `rowsPerTask` rows. Samples other policies in the calling thread. */
   readonly sample: SampleFunction;
   /**
@@ -81,6 +83,7 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
   return {
     policy,
     workers: options.workers,
+    tasks: [...new Set(options.tasks ?? WORKER_TASKS)],
     sample: (other, request) =>
       isOwn(other) ? sampleInWorkers(crew, other, request) : sampleCompletions(other, request),
     score: async (level, { reference, signal } = {}) => {
@@ -101,6 +104,11 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
     },
     dispose: () => queue.dispose(),
   };
+}
+
+/** The pool, if such tasks are left to its workers. */
+export function poolDoing<C>(task: WorkerTask, pool: WorkerPool<C> | undefined): WorkerPool<C> | undefined {
+  return pool?.tasks.includes(task) ? pool : undefined;
 }
 
 /** Whether something is a pool, and not options for one. */

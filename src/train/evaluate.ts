@@ -1,6 +1,6 @@
 import { BicotError } from '../errors.js';
 import { nanMoments } from '../objective/statistics.js';
-import type { ParallelOptions } from '../parallel/options.js';
+import { checkParallel, type ParallelOptions, WORKER_TASKS, type WorkerTask } from '../parallel/options.js';
 import { isWorkerPool, type WorkerPool, workerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
@@ -83,14 +83,28 @@ export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Ev
   assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 1);
   assertCount('evaluate', 'batch', batch, 1);
   if (!parallel) return evaluateWith(options);
-  if (isWorkerPool(parallel)) return evaluateWith(options, parallel.sample);
+  if (isWorkerPool(parallel)) {
+    assertSamples(parallel.tasks);
+    return evaluateWith(options, parallel.sample);
+  }
   const { policy, ...workers } = parallel;
+  checkParallel(workers);
+  assertSamples(workers.tasks);
   const pool = await workerPool(policy, workers);
   try {
     return await evaluateWith(options, pool.sample);
   } finally {
     await pool.dispose();
   }
+}
+
+/** Workers that do not sample would do nothing in an evaluation. */
+function assertSamples(tasks: readonly WorkerTask[] = WORKER_TASKS): void {
+  if (tasks.includes('sample')) return;
+  throw new BicotError(
+    'value',
+    `evaluate: parallel has the tasks ${tasks.join(', ')}, but an evaluation only samples, so its workers could do nothing. Add 'sample' to tasks, or leave parallel out.`,
+  );
 }
 
 async function evaluateWith<P, C>(

@@ -70,7 +70,8 @@ export interface TrainOptions<P, C> {
   readonly signal?: AbortSignal;
   /**
    * Roll out, score the reference and compute gradients in workers, each with a copy of the policy: `{ workers: 2 }`, whose
-   * workers end with the training; or a pool made with `workerPool`, which stays the caller's. Needs `policy.recipe`.
+   * workers end with the training; or a pool made with `workerPool`, which stays the caller's. `backend` and `tasks` let
+   * them sample on one backend while this thread trains on another. Needs `policy.recipe`.
    */
   readonly parallel?: ParallelOptions | WorkerPool<C>;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */

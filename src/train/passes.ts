@@ -1,6 +1,6 @@
 import { tensorOfNow } from '../backends/host-memory.js';
 import { inOrder } from '../parallel/in-order.js';
-import type { WorkerPool } from '../parallel/pool.js';
+import { poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { HostPass } from '../parallel/protocol.js';
 import type { NamedVariables, Policy } from '../policy/policy.js';
 import { selectTerms } from '../rollout/terms.js';
@@ -21,7 +21,7 @@ export interface PassOptions<C> {
   /** For errors. */
   readonly where: string;
   readonly signal?: AbortSignal;
-  /** Workers of the policy, which then make the passes. */
+  /** Workers of the policy, which then make the passes if gradients are a task of theirs. */
   readonly pool?: WorkerPool<C>;
 }
 
@@ -38,8 +38,11 @@ export const TASKS_PER_WORKER = 2;
 export async function* runPasses<C>(
   policy: Policy<C>,
   plans: readonly LevelPlan<C>[],
-  { where, signal, pool }: PassOptions<C>,
+  options: PassOptions<C>,
 ): AsyncGenerator<LevelPass, void, undefined> {
+  const { where, signal } = options;
+  // Passes that go forward only too: all log-probs of an update come from one backend.
+  const pool = poolDoing('gradients', options.pool);
   const items = plans.flatMap(({ batch, passes }) => passes.map((pass) => ({ batch, ...pass })));
   if (!pool) {
     for (const { batch, rows, width, gradients } of items) {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { inOrder } from '../parallel/in-order.js';
-import type { WorkerPool } from '../parallel/pool.js';
+import { poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import { selectRows } from '../rollout/groups.js';
@@ -17,7 +17,7 @@ export interface ScoreOptions<C = unknown> {
   readonly microBatch: number;
   /** Compute every row at the level's full width, padding included, for measurements of what padding does. Default false. */
   readonly padded?: boolean;
-  /** Workers, which then score the levels of their policy. Default: this thread does. */
+  /** Workers, which then score the levels of their policy, if that is a task of theirs. Default: this thread does. */
   readonly pool?: WorkerPool<C>;
   readonly signal?: AbortSignal;
   /** For errors. */
@@ -26,7 +26,7 @@ export interface ScoreOptions<C = unknown> {
 
 /** Log-probs of a level's rows under the policy that sampled it, `[R · T]` on the host. */
 export function policyLogProbs<C>(level: LevelRollout<C>, options: ScoreOptions<C>): Promise<Float32Array> {
-  const pool = options.pool?.policy === level.policy ? options.pool : undefined;
+  const pool = options.pool?.policy === level.policy ? poolDoing('score', options.pool) : undefined;
   return score(level, { ...options, pool }, 'the policy', (rows, signal) =>
     pool ? pool.score(rows, { signal }) : read(levelLogProbs(rows)),
   );
@@ -40,7 +40,7 @@ export function referenceLogProbs<C>(
 ): Promise<Float32Array> {
   // A reference that is a policy of its own is not the workers' to compute.
   const theirs = [level.policy, reference.snapshotOf].every((policy) => policy === options.pool?.policy);
-  const pool = theirs ? options.pool : undefined;
+  const pool = theirs ? poolDoing('score', options.pool) : undefined;
   return score(level, { ...options, pool }, 'the reference', (rows, signal) =>
     pool
       ? pool.score(rows, { reference, signal })

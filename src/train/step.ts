@@ -3,7 +3,7 @@ import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
 import { rewardShares } from '../objective/shares.js';
 import { nanMoments } from '../objective/statistics.js';
-import { isWorkerPool, type WorkerPool } from '../parallel/pool.js';
+import { isWorkerPool, poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { Reference } from '../policy/reference.js';
 import type { EnsembleResult } from '../rewards/ensemble.js';
 import { selectGroups } from '../rollout/groups.js';
@@ -73,7 +73,8 @@ export async function trainStep<P, C>(
   const { parallel } = settings;
   const pool = resources.pool ?? (parallel && isWorkerPool(parallel) ? parallel : undefined);
 
-  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter, pool?.sample);
+  const sampler = poolDoing('sample', pool)?.sample;
+  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter, sampler);
   const taught = withoutFlatGroups(rollout, combined, objective);
   const names = rollout.levels.map(({ name }) => name);
   const coefficients = startCoefficients(objective, names, resources.coefficients);

@@ -16,7 +16,7 @@ export interface UpdateOptions<C = unknown> extends ApplyOptions {
   readonly microBatch: number;
   /** The most that `|ratio − 1|` may be before the update. Default: any. */
   readonly ratioTolerance?: number;
-  /** Workers of the policy, which then compute the gradients: to the same bits. Default: this thread does. */
+  /** Workers of the policy, which then compute the gradients, if these are a task of theirs. Default: this thread does. */
   readonly pool?: WorkerPool<C>;
   readonly signal?: AbortSignal;
   /** Called after each backward pass. */
