@@ -251,6 +251,22 @@ describe("the workers' page", () => {
     expect(log.mock.calls.map(([first]) => typeof first)).toEqual(['number', 'number', 'number']);
   });
 
+  it('trains on one backend what workers sample on another', async () => {
+    const { module } = blockWith(`tasks: ['sample']`);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(module).toMatch(/selectBackend\('node'\)[\s\S]*steps: 1000/);
+    const short = module.replace('steps: 1000', 'steps: 2');
+    await run(short.replace(`selectBackend('node')`, `selectBackend('cpu')`));
+    expect(tf.getBackend()).toBe('cpu');
+    await tf.setBackend('wasm');
+    const deviations = log.mock.calls.map(([, deviation]) => deviation as number);
+    expect(deviations).toHaveLength(2);
+    for (const deviation of deviations) {
+      expect(deviation).toBeGreaterThan(0);
+      expect(deviation).toBeLessThan(1e-5);
+    }
+  });
+
   it('has recipes that workers follow', async () => {
     const { text } = blockWith('import.meta.url');
     const file = join(folder, 'own.ts');

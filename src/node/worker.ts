@@ -25,12 +25,13 @@ export function serveNodeWorker(port: MessagePort): void {
 }
 
 async function startBackend(name: string): Promise<void> {
-  if (name === 'tensorflow') await selectBackend();
-  else await selectBackend(name as BackendName);
+  // TensorFlow.js's name of two backends, of which the best is meant.
+  const native = name === 'tensorflow';
+  const { description } = await (native ? selectBackend() : selectBackend(name as BackendName));
   if (tf.getBackend() === name) return;
   throw new BicotError(
     'backend',
-    `parallel: a worker runs on '${tf.getBackend()}' and not on '${name}'. Name one that starts there as parallel.backend.`,
+    `parallel: a worker runs on '${tf.getBackend()}' (${description}) and not on '${name}'. ${native ? 'Install @tensorflow/tfjs-node in this project, or name' : 'Name'} one that starts there as parallel.backend.`,
   );
 }
 
