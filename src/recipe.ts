@@ -37,7 +37,7 @@ export function recipeOf(what: string, made: HasRecipe): Recipe {
   if (recipe === undefined) {
     throw new BicotError(
       'unsupported',
-      `parallel: workers make ${what} again in their own threads, but it has no recipe that says how. Make it in a function that a module exports, and add \`recipe: { module: import.meta.url, name: 'thatFunction', args: [what it was called with] }\` to the object it returns (a spread copy of one of bicot's own objects needs one too); or leave parallel out.`,
+      `parallel: workers make ${what} again in their own threads, but it has no recipe that says how. Make it in a function that a module exports, and add \`recipe: { module: import.meta.url, name: 'thatFunction', args: [what it was called with] }\` to the object it returns (a spread copy of one of bicot's own objects needs one too; a model that was loaded has one if its folder, and that of its adapters, was given as a path or a URL); or leave parallel out.`,
     );
   }
   const { module, name, args } = recipe;

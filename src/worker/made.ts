@@ -1,4 +1,6 @@
 import { BicotError } from '../errors.js';
+import type { loadJanus } from '../models/janus/load.js';
+import type { loadLlamaGen } from '../models/llamagen/load.js';
 import { blankTransformer } from '../models/transformer/transformer.js';
 import { clipped, unclipped } from '../objective/surrogates/clipped.js';
 import { clippedWeight } from '../objective/surrogates/clipped-weight.js';
@@ -14,6 +16,11 @@ const OWN: Readonly<Record<string, Make>> = {
   unclipped,
   clippedWeight,
   softGate,
+  // Loaded when asked for: workers of other policies start sooner without them.
+  loadJanus: async (...args: Parameters<typeof loadJanus>) =>
+    (await import('../models/janus/load.js')).loadJanus(...args),
+  loadLlamaGen: async (...args: Parameters<typeof loadLlamaGen>) =>
+    (await import('../models/llamagen/load.js')).loadLlamaGen(...args),
 };
 
 /**

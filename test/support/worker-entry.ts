@@ -18,13 +18,12 @@ export async function bundledEntry(): Promise<URL> {
     ...{ bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' },
     plugins: [
       {
-        name: 'packages stay where they are',
+        name: 'TensorFlow.js stays where it is',
         setup: ({ onResolve }) =>
-          onResolve({ filter: /^[a-z@]/ }, ({ path, kind }) =>
-            kind === 'entry-point' || path.startsWith('node:')
-              ? undefined
-              : { path: pathToFileURL(resolve(path)).href, external: true },
-          ),
+          onResolve({ filter: /^@tensorflow\// }, ({ path }) => ({
+            path: pathToFileURL(resolve(path)).href,
+            external: true,
+          })),
       },
     ],
   });

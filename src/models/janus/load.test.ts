@@ -18,7 +18,7 @@ import { adapterReference } from '../lora/reference.js';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors.js';
 import { parseJanusConfig } from './config.js';
 import { assertWeightsFit } from './fit.js';
-import { loadJanus } from './load.js';
+import { type LoadJanusOptions, loadJanus } from './load.js';
 import { janusSizes } from './sizes.js';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../test/fixtures/janus/${path}`, import.meta.url));
@@ -257,6 +257,31 @@ describe('loadJanus refuses', () => {
     roomy.dispose();
   });
 
+  it('by the rank of the adapters that are loaded, the largest that a pattern gives', async () => {
+    const tableOf = async (options: LoadJanusOptions) => {
+      let table = '';
+      const print = (text: string) => {
+        table = text;
+      };
+      const model = await loadJanus(at('bin'), { ...options, memory: { limitBytes: 1e9, print } });
+      const sizes = janusSizes(model.config);
+      model.dispose();
+      const fused = currentKernels().available && currentKernels().kernels === 'fused';
+      return { table, of: (rank: number) => formatMemory(estimateMemory(sizes, { fused, rank })) };
+    };
+    for (const [name, rank] of [
+      ['original', json('peft/original/adapter_config.json').r],
+      // 4, but 6 for one module and 2 for others.
+      ['original-patterns', 6],
+    ] as const) {
+      const { table, of } = await tableOf({ adapters: at(`peft/${name}`) });
+      expect(table, name).toBe(of(rank));
+      expect(table).not.toBe(of(8));
+    }
+    const { table, of } = await tableOf({ lora: { rank: 2, rankPattern: { up_proj: 5 } } });
+    expect(table).toBe(of(5));
+  });
+
   it('by the kernels that the backend has, and not by those that were chosen', async () => {
     const tables: string[] = [];
     const fits = (backend: string) =>
@@ -295,6 +320,17 @@ describe('loadJanus refuses', () => {
     expect((await refusal(at('bin'), both)).message).toMatch(/one of the two/);
     expect((await refusal(at('bin'), { lora: { rank: 2, targets: ['c_attn'] } })).message).toMatch(/c_attn/);
     expect((await refusal(at('bin'), { adapters: at('hf') })).message).toMatch(/adapter_config\.json/);
+  });
+
+  it('options that would do nothing', async () => {
+    const misspelt = { maxTensorByte: 100 };
+    expect((await refusal(at('bin'), misspelt)).message).toMatch(
+      /no option 'maxTensorByte'; .*'maxTensorBytes'/,
+    );
+    const idle = { lora: { rank: 2 }, frozen: true };
+    expect((await refusal(at('bin'), idle)).message).toMatch(
+      /lora makes new adapters, and frozen trains nothing; give one of the two/,
+    );
   });
 });
 

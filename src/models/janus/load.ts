@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import { assertKnownOptions } from '../../options.js';
 import type { AdaptedMatrix } from '../backbone/matrix.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
 import type { LoadProgress } from '../checkpoints/load-progress.js';
+import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
-import type { LoraOptions } from '../lora/options.js';
-import { loadAdapters } from '../lora/peft-files.js';
+import { type LoraOptions, largestRank } from '../lora/options.js';
+import { loadAdapters, readAdapterSettings } from '../lora/peft-files.js';
 import { disposeVqParameters } from '../vq/parameters.js';
 import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.js';
 import { readJson } from './files.js';
@@ -42,6 +44,11 @@ export interface LoadJanusOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: readonly (keyof LoadJanusOptions)[] = [
+  ...(['lora', 'adapters', 'frozen', 'checkpointing', 'maxTensorBytes', 'memory'] as const),
+  ...(['allowLeftOver', 'onProgress', 'signal'] as const),
+];
+
 /** A policy from a checkpoint. */
 export interface JanusModel extends JanusPolicy {
   readonly tokenizer: JanusTokenizer;
@@ -70,28 +77,24 @@ const PIECE_BYTES = 2 ** 29;
  * understanding of images are left where they are. Everything is checked against `config.json` before the first is read, and
  * with `memory` that a training fits.
  * @param from a directory (in Node), a URL, or a folder of the caller's making
- * @returns the caller disposes it
- * @throws BicotError `checkpoint` for a folder that isn't Janus, is damaged, or does not fit its config.json; `aborted`
+ * @returns the caller disposes it; with a `recipe` for workers if the folder, and that of adapters, is a path or a URL
+ * @throws BicotError `checkpoint` for a folder that isn't Janus, is damaged, or does not fit its config.json; `value` for
+ * options that can't be; `aborted`
  */
 export async function loadJanus(
   from: string | CheckpointFolder,
   options: LoadJanusOptions = {},
 ): Promise<JanusModel> {
+  assertOptions(options);
   const folder = folderOf(from);
   const config = parseJanusConfig(await readJson(folder, 'config.json'), `${folder.path}: config.json`);
   const tokenizer = await loadTokenizer(folder, config);
   const source = await openTensors(folder);
   const plan = planJanus(config, source, options.allowLeftOver);
   const { lora, frozen = false, signal } = options;
-  if (lora && options.adapters !== undefined) {
-    throw new BicotError(
-      'value',
-      'loadJanus: lora makes new adapters and adapters loads saved ones; give one of the two.',
-    );
-  }
   assertWeightsFit(config);
   if (options.memory) {
-    const rank = lora?.rank ?? (options.adapters === undefined ? 0 : 8);
+    const rank = await adaptersRank(options);
     assertJanusFits(config, options.memory, { rank, checkpointing: options.checkpointing });
   }
   const weights = await readJanusWeights(config, plan, source, {
@@ -130,10 +133,31 @@ export async function loadJanus(
         ]
       : []),
   ];
-  return {
+  const model: JanusModel = {
     ...{ ...policy, tokenizer, layout: plan.layout, folder, source, tensors, notes },
     ...(adapters && { adapters: adapters.all, adapterOf: adapters.of }),
   };
+  // Whether a training fits is not asked again.
+  const { memory: _, ...again } = options;
+  return withLoadedRecipe(model, 'loadJanus', from, again);
+}
+
+/** An option that would do nothing is refused. */
+function assertOptions(options: LoadJanusOptions): void {
+  assertKnownOptions('loadJanus', options, OPTIONS);
+  const { lora, adapters, frozen = false } = options;
+  if (lora && (frozen || adapters !== undefined)) {
+    throw new BicotError(
+      'value',
+      `loadJanus: lora makes new adapters, ${frozen ? 'and frozen trains nothing' : 'and adapters loads saved ones'}; give one of the two.`,
+    );
+  }
+}
+
+/** The largest rank of the adapters there will be; 0 without any. */
+async function adaptersRank({ lora, adapters }: LoadJanusOptions): Promise<number> {
+  const settings = adapters === undefined ? lora : await readAdapterSettings(folderOf(adapters));
+  return settings ? largestRank(settings) : 0;
 }
 
 /** Adapters, found by DeepSeek's paths whatever they are called. */
@@ -145,7 +169,7 @@ interface NamedAdapters {
 async function adaptersOf(
   parameters: JanusParameters,
   layout: JanusLayout,
-  { lora, adapters: saved, frozen }: LoadJanusOptions,
+  { lora, adapters: saved }: LoadJanusOptions,
 ): Promise<NamedAdapters | undefined> {
   const matrices = blockMatrices(parameters);
   const inLayout = (named: JanusLayout) =>
@@ -164,7 +188,7 @@ async function adaptersOf(
   const all =
     saved !== undefined
       ? await load(folderOf(saved))
-      : lora && !frozen
+      : lora
         ? createAdapters(inLayout(layout), lora)
         : undefined;
   return all && { all, of: (path) => all.adapted.get(layoutName(path, names)) };

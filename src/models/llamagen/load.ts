@@ -5,6 +5,7 @@ import { matricesByPath, replaceMatricesByPath } from '../backbone/block-matrice
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
 import type { LoadProgress } from '../checkpoints/load-progress.js';
+import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensorFile } from '../checkpoints/open-file.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import type { LoraOptions } from '../lora/options.js';
@@ -62,7 +63,7 @@ const USUAL_FACTOR = 16;
  * given. Everything is checked before the first tensor is read; tensors are read one by one, and a training script's
  * optimizer and options are left where they are.
  * @param from a directory (in Node), a URL, or a folder of the caller's making
- * @returns the caller disposes it
+ * @returns the caller disposes it; with a `recipe` for workers if the folder, and that of adapters, is a path or a URL
  * @throws BicotError `checkpoint` for files that are missing, damaged, no LlamaGen's or do not fit each other; `value` for
  * options that can't be; `aborted`
  */
@@ -94,7 +95,9 @@ export async function loadLlamaGen(
     ...(tokenizer ? notesOn(tokenizer) : ['There is no image tokenizer: tokens can not become pictures.']),
   ];
   const made = await assemble(transformer.config, tokenizer?.config, weights, options);
-  return { ...made, folder, notes };
+  // Workers make no pictures, so they load no image tokenizer; what it told is told to them.
+  const again = { ...options, transformer: files.transformer, tokenizer: false, grid: made.config.grid };
+  return withLoadedRecipe({ ...made, folder, notes }, 'loadLlamaGen', from, again);
 }
 
 /** An option that would do nothing is refused. */

@@ -78,6 +78,11 @@ export interface AdapterSize {
   readonly scale: number;
 }
 
+/** The largest rank that any adapter may have. */
+export function largestRank({ rank, rankPattern = {} }: Pick<LoraOptions, 'rank' | 'rankPattern'>): number {
+  return Math.max(rank, ...Object.values(rankPattern));
+}
+
 /** What the settings say about each module's adapter. */
 export function adapterSizes(settings: LoraSettings): (path: string) => AdapterSize {
   const rankOf = patternLookup(settings.rankPattern, ERRORS);

@@ -5,8 +5,8 @@ import type { CheckpointFolder, WritableFolder } from '../checkpoints/folder.js'
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from '../safetensors.js';
 import { type LoraAdapters, type MatricesByPath, makeAdapters } from './adapters.js';
 import { torchValues } from './merge.js';
-import { adapterSizes, modulesInWords } from './options.js';
-import { peftConfigText, readPeftConfig } from './peft-config.js';
+import { adapterSizes, type LoraSettings, modulesInWords } from './options.js';
+import { type PeftConfig, peftConfigText, readPeftConfig } from './peft-config.js';
 
 const CONFIG = 'adapter_config.json';
 const TENSORS = 'adapter_model.safetensors';
@@ -67,6 +67,19 @@ export async function saveAdapters(
 }
 
 /**
+ * What the configuration of saved adapters says of them; reads no adapter.
+ * @throws BicotError `checkpoint` for a folder without it, or one that says what bicot does not compute
+ */
+export async function readAdapterSettings(folder: CheckpointFolder): Promise<LoraSettings> {
+  return (await readConfig(folder)).settings;
+}
+
+async function readConfig(folder: CheckpointFolder): Promise<PeftConfig> {
+  const text = new TextDecoder().decode(await readWhole(folder, CONFIG));
+  return readPeftConfig(text, `${folder.path}/${CONFIG}`);
+}
+
+/**
  * Reads adapters in PEFT's layout, bicot's or PEFT's own, and puts them beside a model's matrices. Every module that the
  * configuration names must have its tensors in the file, and every tensor its module in the model.
  * @param matrices frozen, `[in, out]`, by the paths that modules have in the model the adapters were trained on, or what gives
@@ -82,8 +95,7 @@ export async function loadAdapters(
   matrices: MatricesByPath | ((paths: readonly string[]) => MatricesByPath),
   elsewhere: (path: string) => boolean = () => false,
 ): Promise<LoraAdapters> {
-  const text = new TextDecoder().decode(await readWhole(folder, CONFIG));
-  const { settings, isTarget } = readPeftConfig(text, `${folder.path}/${CONFIG}`);
+  const { settings, isTarget } = await readConfig(folder);
   const source = `${folder.path}/${TENSORS}`;
   const { tensors: all } = decodeSafetensors(await readWhole(folder, TENSORS), source);
   const tensors = Object.fromEntries(Object.entries(all).filter(([name]) => !elsewhere(modulePath(name))));
