@@ -46,6 +46,20 @@ describe('writeCheckpoint', () => {
     expect(await (await openTensors(memoryFolder(shards))).readFloats('c')).toEqual(Float32Array.of(4, 5, 6));
   });
 
+  it('writes one file of a name, whatever its size', async () => {
+    const files: Record<string, Uint8Array> = {};
+    const tensors = [floats('a', 1, 2), floats('b', 3)];
+    expect(await writeCheckpoint(memoryFolder(files), tensors, { file: 'c2i.safetensors' })).toEqual([
+      'c2i.safetensors',
+    ]);
+    expect(Object.keys(files)).toEqual(['c2i.safetensors']);
+    expect(decodeSafetensors(files['c2i.safetensors'] as Uint8Array).tensors.b?.data).toEqual(
+      Float32Array.of(3),
+    );
+    const both = { file: 'c2i.safetensors', maxShardBytes: 4 };
+    await expect(writeCheckpoint(memoryFolder(files), tensors, both)).rejects.toThrow(/give one of the two/);
+  });
+
   it('gives back what was written, whatever it was, the same bytes each time', async () => {
     const dtype = fc.constantFrom(...(Object.keys(DTYPE_BYTES) as StoredDtype[]));
     const tensor = fc.record({ dtype, shape: fc.array(fc.nat(4), { maxLength: 3 }), fill: fc.nat(255) });

@@ -1,3 +1,4 @@
+import { BicotError } from '../../errors.js';
 import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
 import { encodeHeader, sizeOf } from '../safetensors-header.js';
 import { checkpointError } from './failure.js';
@@ -18,6 +19,8 @@ export interface WrittenTensor {
 export interface WriteCheckpointOptions {
   /** A file has no more data than this, unless one tensor has. Default 5e9. */
   readonly maxShardBytes?: number;
+  /** One file of this name, whatever its size, instead of `model.safetensors` and shards. */
+  readonly file?: string;
   /** Free-form strings of each file, beside `format: 'pt'`, without which transformers refuses it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -38,15 +41,17 @@ export async function writeCheckpoint(
   tensors: Iterable<WrittenTensor> | AsyncIterable<WrittenTensor>,
   options: WriteCheckpointOptions = {},
 ): Promise<string[]> {
-  const { maxShardBytes = 5e9, metadata = {} } = options;
-  assertKnownOptions('writeCheckpoint', options, ['maxShardBytes', 'metadata']);
+  const { file, metadata = {} } = options;
+  const maxShardBytes = options.maxShardBytes ?? (file === undefined ? 5e9 : Number.MAX_VALUE);
+  assertKnownOptions('writeCheckpoint', options, ['maxShardBytes', 'file', 'metadata']);
+  assertOneOrShards(options);
   assertNumber('writeCheckpoint', 'maxShardBytes', maxShardBytes, POSITIVE);
   const all: WrittenTensor[] = [];
   for await (const tensor of tensors) all.push(tensor);
   assertTensors(folder.path, all);
   const shards = shardsOf(all, maxShardBytes);
-  const names = shards.map((_, i) => shardName(i, shards.length));
-  await assertNoOthers(folder, shards.length === 1 ? [INDEX] : [INDEX, SINGLE]);
+  const names = shards.map((_, i) => file ?? shardName(i, shards.length));
+  if (file === undefined) await assertNoOthers(folder, shards.length === 1 ? [INDEX] : [INDEX, SINGLE]);
   for (const [i, shard] of shards.entries()) {
     await folder.write(names[i] as string, piecesOf(folder.path, shard, { format: 'pt', ...metadata }));
   }
@@ -54,6 +59,14 @@ export async function writeCheckpoint(
   // Last: before it is there, nobody takes the shards for a model.
   await folder.write(INDEX, [encodeIndex(shards, names)]);
   return [...names, INDEX];
+}
+
+function assertOneOrShards({ file, maxShardBytes }: WriteCheckpointOptions): void {
+  if (file === undefined || maxShardBytes === undefined) return;
+  throw new BicotError(
+    'value',
+    `writeCheckpoint: file (${file}) is one file and maxShardBytes (${maxShardBytes}) makes several; give one of the two.`,
+  );
 }
 
 function assertTensors(path: string, tensors: readonly WrittenTensor[]): void {

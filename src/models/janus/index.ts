@@ -5,6 +5,7 @@ export type { FloatDtype } from '../checkpoints/half-precision.js';
 export type { LoadProgress } from '../checkpoints/load-progress.js';
 export { memoryFolder } from '../checkpoints/memory-folder.js';
 export { openFolder } from '../checkpoints/node-folder.js';
+export type { SaveProgress } from '../checkpoints/save-progress.js';
 export type { RowRange, StoredDtype, StoredTensor, TensorSource } from '../checkpoints/source.js';
 export { type UrlFolderOptions, urlFolder } from '../checkpoints/url-folder.js';
 export { estimateFlops, type StepFlops, type StepPlan } from '../estimate/flops.js';
@@ -36,7 +37,7 @@ export {
   PLAN_INSTRUCTION,
   PLAN_SYSTEM,
 } from './prompts.js';
-export { type SaveJanusOptions, type SaveProgress, saveJanus } from './save.js';
+export { type SaveJanusOptions, saveJanus } from './save.js';
 export { arangeContexts, type JanusContext } from './sequences.js';
 export { janusSizes } from './sizes.js';
 export { type JanusTokenIds, type JanusTokenizer, janusTokenizer } from './tokenizer.js';

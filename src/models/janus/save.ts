@@ -3,6 +3,7 @@ import { concatHost } from '../../tensor/host-concat.js';
 import type { WritableFolder } from '../checkpoints/folder.js';
 import { encodeFloats, type FloatDtype, isFloatDtype } from '../checkpoints/half-precision.js';
 import { openFolder } from '../checkpoints/node-folder.js';
+import { reporting, type SaveProgress } from '../checkpoints/save-progress.js';
 import { type WrittenTensor, writeCheckpoint } from '../checkpoints/write-checkpoint.js';
 import { mergedValues, torchValues } from '../lora/merge.js';
 import { readJson } from './files.js';
@@ -17,14 +18,6 @@ export interface SaveJanusOptions {
   readonly maxShardBytes?: number;
   /** Called after each tensor. */
   readonly onProgress?: (progress: SaveProgress) => void;
-}
-
-/** How far saving has come. */
-export interface SaveProgress {
-  /** The tensor that was written last, by its name in the checkpoint. */
-  readonly tensor: string;
-  readonly done: number;
-  readonly total: number;
 }
 
 /** Numbers of a trained tensor in PyTorch's orientation. */
@@ -44,16 +37,7 @@ export async function saveJanus(
 ): Promise<void> {
   const folder = typeof to === 'string' ? openFolder(to) : to;
   const tensors = tensorsToWrite(model, options.dtype);
-  let done = 0;
-  const reported = tensors.map((tensor) => ({
-    ...tensor,
-    async bytes() {
-      const bytes = await tensor.bytes();
-      done += 1;
-      options.onProgress?.({ tensor: tensor.name, done, total: tensors.length });
-      return bytes;
-    },
-  }));
+  const reported = reporting(tensors, options.onProgress);
   await writeCheckpoint(folder, reported, { maxShardBytes: options.maxShardBytes });
   await copyBeside(model, folder);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { halvesChannel, rotaryWeight } from './convert.js';
+import { halvesChannel, publishedRotaryWeight, rotaryWeight } from './convert.js';
 
 /** Each pair of channels, as complex numbers times e^(i·angle); `pair(i)` says which channels make the ith pair. */
 function turn(x: number[], angles: number[], pair: (i: number) => [number, number]): number[] {
@@ -62,9 +62,19 @@ describe('rotaryWeight', () => {
     expect([...rotaryWeight(weight, width, 2)]).toEqual(expected.flat());
   });
 
+  it('can be taken back', () => {
+    const weight = Float32Array.from({ length: 144 }, (_, n) => n);
+    for (const heads of [1, 2, 3, 6]) {
+      expect(publishedRotaryWeight(rotaryWeight(weight, 12, heads), 12, heads)).toEqual(weight);
+    }
+    expect(publishedRotaryWeight(rotaryWeight(weight, 12, 2), 12, 3)).not.toEqual(weight);
+  });
+
   it('refuses numbers that do not fit', () => {
-    expect(() => rotaryWeight(new Float32Array(7), 8, 2)).toThrow(
-      expect.objectContaining({ code: 'shape', message: expect.stringMatching(/7 numbers/) }),
-    );
+    for (const convert of [rotaryWeight, publishedRotaryWeight]) {
+      expect(() => convert(new Float32Array(7), 8, 2)).toThrow(
+        expect.objectContaining({ code: 'shape', message: expect.stringMatching(/7 numbers/) }),
+      );
+    }
   });
 });

@@ -20,12 +20,7 @@ export function halvesChannel(channel: number, size: number): number {
  * @throws BicotError `shape`
  */
 export function rotaryWeight(weight: Float32Array, width: number, heads: number): Float32Array {
-  if (weight.length !== width * width) {
-    throw new BicotError(
-      'shape',
-      `rotaryWeight: there are ${weight.length} numbers, but [${width}, ${width}] has ${width * width}.`,
-    );
-  }
+  assertSquare('rotaryWeight', weight, width);
   const size = width / heads;
   const result = new Float32Array(weight.length);
   for (let channel = 0; channel < width; channel++) {
@@ -35,4 +30,32 @@ export function rotaryWeight(weight: Float32Array, width: number, heads: number)
     }
   }
   return result;
+}
+
+/**
+ * What `rotaryWeight` was given, from what it gave.
+ * @param weight `[in, out]`: for rotary embeddings that turn halves
+ * @param width d
+ * @returns `[d, d]`: PyTorch's, for rotary embeddings that turn neighbours
+ * @throws BicotError `shape`
+ */
+export function publishedRotaryWeight(weight: Float32Array, width: number, heads: number): Float32Array {
+  assertSquare('publishedRotaryWeight', weight, width);
+  const size = width / heads;
+  const result = new Float32Array(weight.length);
+  for (let channel = 0; channel < width; channel++) {
+    const column = halvesChannel(channel, size);
+    for (let i = 0; i < width; i++) {
+      result[channel * width + i] = weight[i * width + column] as number;
+    }
+  }
+  return result;
+}
+
+function assertSquare(where: string, weight: Float32Array, width: number): void {
+  if (weight.length === width * width) return;
+  throw new BicotError(
+    'shape',
+    `${where}: there are ${weight.length} numbers, but [${width}, ${width}] has ${width * width}.`,
+  );
 }

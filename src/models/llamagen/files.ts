@@ -12,6 +12,9 @@ export interface LlamaGenFiles {
 const WEIGHTS = /\.(pt|pth|bin|safetensors)$/;
 const TOKENIZER = /^vq/i;
 
+/** Whether a file holds weights, by its name. */
+export const isWeights = (file: string): boolean => WEIGHTS.test(file);
+
 /**
  * Finds the files of weights.
  * @throws BicotError `checkpoint` if one that was named is not there, or if there is none or a choice
@@ -21,7 +24,7 @@ export async function findFiles(
   { transformer, tokenizer }: LlamaGenFiles,
 ): Promise<{ readonly transformer: string; readonly tokenizer?: string }> {
   const files = await folder.list();
-  const weights = files.filter((file) => WEIGHTS.test(file));
+  const weights = files.filter(isWeights);
   const find = (
     what: string,
     option: string,

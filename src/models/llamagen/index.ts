@@ -4,6 +4,7 @@ export type { CheckpointFolder, WritableFolder } from '../checkpoints/folder.js'
 export type { LoadProgress } from '../checkpoints/load-progress.js';
 export { memoryFolder } from '../checkpoints/memory-folder.js';
 export { openFolder } from '../checkpoints/node-folder.js';
+export type { SaveProgress } from '../checkpoints/save-progress.js';
 export { type UrlFolderOptions, urlFolder } from '../checkpoints/url-folder.js';
 export type { LoraAdapters } from '../lora/adapters.js';
 export type { ModuleNames, ModulePattern } from '../lora/matching.js';
@@ -21,3 +22,4 @@ export type { LlamaGenFiles } from './files.js';
 export type { LlamaGenSizeOptions } from './infer.js';
 export { type LlamaGenModel, type LoadLlamaGenOptions, loadLlamaGen } from './load.js';
 export type { LlamaGenPolicy } from './policy.js';
+export { type SaveLlamaGenOptions, saveLlamaGen } from './save.js';

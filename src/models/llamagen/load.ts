@@ -7,6 +7,7 @@ import { folderOf } from '../checkpoints/folder-of.js';
 import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensorFile } from '../checkpoints/open-file.js';
+import type { TensorSource } from '../checkpoints/source.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import type { LoraOptions } from '../lora/options.js';
 import { loadAdapters } from '../lora/peft-files.js';
@@ -49,6 +50,12 @@ export interface LlamaGenModel extends LlamaGenPolicy {
   readonly adapters?: LoraAdapters;
   /** Where it was loaded from. */
   readonly folder: CheckpointFolder;
+  /** The files there that were read. */
+  readonly files: { readonly transformer: string; readonly tokenizer?: string };
+  /** The transformer's file, of which `saveLlamaGen` copies what bicot did not train. */
+  readonly source: TensorSource;
+  /** The transformer's tensors, by published name and by `blockPaths`; `[in, out]` for what is multiplied by. The model's. */
+  readonly tensors: ReadonlyMap<string, tf.Tensor>;
   /** What a person should know: tensors that were not read, a missing image tokenizer. */
   readonly notes: readonly string[];
 }
@@ -97,7 +104,8 @@ export async function loadLlamaGen(
   const made = await assemble(transformer.config, tokenizer?.config, weights, options);
   // Workers make no pictures, so they load no image tokenizer; what it told is told to them.
   const again = { ...options, transformer: files.transformer, tokenizer: false, grid: made.config.grid };
-  return withLoadedRecipe({ ...made, folder, notes }, 'loadLlamaGen', from, again);
+  const loaded = { folder, files, source: transformer.source, tensors: weights.tensors, notes };
+  return withLoadedRecipe({ ...made, ...loaded }, 'loadLlamaGen', from, again);
 }
 
 /** An option that would do nothing is refused. */

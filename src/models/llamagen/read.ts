@@ -34,7 +34,7 @@ export interface LlamaGenWeights {
 }
 
 /** Looked up by row, and so kept as they are stored; other matrices are transposed to `[in, out]`. */
-const TABLES: readonly string[] = [LLAMAGEN_NAMES.classes, LLAMAGEN_NAMES.tokens];
+export const TABLES: readonly string[] = [LLAMAGEN_NAMES.classes, LLAMAGEN_NAMES.tokens];
 
 /**
  * Reads the weights tensor by tensor, so that never more than one is on the host.
