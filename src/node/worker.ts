@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
+import { verifyBackend } from '../backends/verify.js';
 import { BicotError } from '../errors.js';
 import { THREAD_NAME } from '../parallel/thread.js';
 import { serveTasks } from '../worker/serve.js';
@@ -25,13 +26,31 @@ export function serveNodeWorker(port: MessagePort): void {
 }
 
 async function startBackend(name: string): Promise<void> {
-  // TensorFlow.js's name of two backends, of which the best is meant.
-  const native = name === 'tensorflow';
-  const { description } = await (native ? selectBackend() : selectBackend(name as BackendName));
+  if (name === 'tensorflow') return startNative();
+  await selectBackend(name as BackendName);
   if (tf.getBackend() === name) return;
   throw new BicotError(
     'backend',
-    `parallel: a worker runs on '${tf.getBackend()}' (${description}) and not on '${name}'. ${native ? 'Install @tensorflow/tfjs-node in this project, or name' : 'Name'} one that starts there as parallel.backend.`,
+    `parallel: a worker runs on '${tf.getBackend()}' and not on '${name}'. Name one that starts there as parallel.backend, by TensorFlow.js's name of it.`,
+  );
+}
+
+/** TensorFlow.js has one name for the backend of two packages: the one with a GPU, if it starts, else the other. */
+async function startNative(): Promise<void> {
+  const reasons: string[] = [];
+  for (const name of ['node-gpu', 'node'] as const) {
+    try {
+      await selectBackend(name);
+      return;
+    } catch (error) {
+      // Without a GPU its package computes on the CPU, as the calling thread may do.
+      if (tf.getBackend() === 'tensorflow') return verifyBackend('tensorflow');
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new BicotError(
+    'backend',
+    `parallel: a worker could not start 'tensorflow'. ${reasons.join(' ')} Or name another as parallel.backend.`,
   );
 }
 
