@@ -3,34 +3,41 @@ import { TOKEN_LOG_PROBS, TOKEN_LOG_PROBS_GRAD } from '../fused/token-log-probs.
 import { sizeOf, type WebGpuKernel } from './kernel.js';
 import type { WebGpuProgram } from './program.js';
 import { FINITE } from './wgsl/finite.js';
-import { rowBits, rowMax, rowSum } from './wgsl/reduce.js';
+import { reduction } from './wgsl/reduce.js';
 import { WEIGHT } from './wgsl/weight.js';
 
-/** A workgroup per row: of a vocabulary of 102,400, each of these reads 400 logits. */
-const ROW_WORKGROUP = 256;
 const WORKGROUP = 64;
 
 /**
- * In one pass: each lane keeps the largest logit so far and Σ exp relative to it. What is not finite is found by its
- * bits, since neither max nor a comparison need let it through; −∞ is a token that can't come.
+ * What lanes keep of their logits, as bits: the largest, Σ exp relative to it, and the bits of what is NaN or +∞, which
+ * neither `max` nor a comparison need let through.
  */
-const FORWARD: WebGpuProgram = {
-  name: TOKEN_LOG_PROBS,
+const MERGED = `
+fn merged(a: vec3<u32>, b: vec3<u32>) -> vec3<u32> {
+  let most = max(bitcast<f32>(a.x), bitcast<f32>(b.x));
+  let sum = bitcast<f32>(a.y) * exp(bitcast<f32>(a.x) - most) + bitcast<f32>(b.y) * exp(bitcast<f32>(b.x) - most);
+  return vec3<u32>(bitcast<u32>(most), bitcast<u32>(sum), a.z | b.z);
+}`;
+
+/** In one pass, a workgroup per row. */
+const forward = (workgroup: number): WebGpuProgram => ({
+  name: `${TOKEN_LOG_PROBS}${workgroup}`,
   inputs: { logits: 'f32', targets: 'i32' },
   outputs: { logProbs: 'f32', normalizers: 'f32' },
   params: { rows: 'u32', width: 'u32' },
-  workgroup: ROW_WORKGROUP,
-  source: `${FINITE}${rowBits(ROW_WORKGROUP)}${rowMax(ROW_WORKGROUP)}${rowSum(ROW_WORKGROUP)}
+  workgroup,
+  source: `${FINITE}${MERGED}
+${reduction({ name: 'rowOf', type: 'vec3<u32>', combine: 'merged(a, b)' }, workgroup)}
 fn main(row: u32, lane: u32) {
   if (row >= params.rows) { return; }
   let begin = row * params.width;
-  var bad = 0u;
   var most = -3.4028234e38;
   var sum = 0.0;
-  for (var j = lane; j < params.width; j += ${ROW_WORKGROUP}u) {
+  var bad = 0u;
+  for (var j = lane; j < params.width; j += ${workgroup}u) {
     let logit = logits[begin + j];
     let special = specialBits(logit);
-    if (special != 0xff800000u) {
+    if (special != 0xff800000u) { // −∞: a token that can't come
       bad |= special;
       let rise = logit - most;
       let ratio = exp(-abs(rise));
@@ -38,23 +45,25 @@ fn main(row: u32, lane: u32) {
       most = max(most, logit);
     }
   }
-  let wrong = rowBits(lane, bad);
-  let peak = rowMax(lane, most);
-  let total = rowSum(lane, sum * exp(most - peak));
+  let whole = rowOf(lane, vec3<u32>(bitcast<u32>(most), bitcast<u32>(sum), bad));
   if (lane > 0u) { return; }
-  let tail = log(total);
-  normalizers[row] = peak + tail;
+  let peak = bitcast<f32>(whole.x);
+  let rest = log(bitcast<f32>(whole.y));
   let id = bitcast<u32>(targets[row]);
-  if (wrong != 0u) {
-    normalizers[row] = nanOf(wrong);
-    logProbs[row] = nanOf(wrong);
-  } else if (id < params.width) {
-    logProbs[row] = (logits[begin + id] - peak) - tail;
+  if (whole.z != 0u) {
+    normalizers[row] = nanOf(whole.z);
+    logProbs[row] = nanOf(whole.z);
   } else {
-    logProbs[row] = nanOf(id);
+    normalizers[row] = peak + rest;
+    if (id < params.width) { logProbs[row] = (logits[begin + id] - peak) - rest; }
+    else { logProbs[row] = nanOf(id); }
   }
 }`,
-};
+});
+
+/** For vocabularies of text, of which each lane of the wide one reads some hundreds, and for smaller ones. */
+const [WIDE, NARROW] = [forward(256), forward(64)];
+const WIDE_FROM = 4096;
 
 /** dy · (onehot − exp(logits − normalizers)) */
 const BACKWARD: WebGpuProgram = {
@@ -90,7 +99,7 @@ export const TOKEN_LOG_PROBS_KERNELS: readonly WebGpuKernel[] = [
       const { logits, targets } = inputs as Readonly<Record<'logits' | 'targets', tf.TensorInfo>>;
       const [rows, width] = logits.shape as [number, number];
       const [logProbs, normalizers] = [output([rows]), output([rows])];
-      run(FORWARD, {
+      run(width < WIDE_FROM ? NARROW : WIDE, {
         tensors: { logits, targets, logProbs, normalizers },
         params: { rows, width },
         groups: rows,
