@@ -5,6 +5,8 @@ import { normal, sameBits, take } from '../../../test/support/kernel-properties.
 import { adamWUpdate } from '../adamw.js';
 import { embed } from '../embedding.js';
 import { fusedDrawTokens } from '../fused/draw-tokens.js';
+import { fusedProduct } from '../fused/linear.js';
+import { projections } from '../linear.js';
 import { addRmsNorm, rmsNorm } from '../rms-norm.js';
 import { swiglu } from '../swiglu.js';
 import { tokenLogProbs } from '../token-log-probs.js';
@@ -19,6 +21,8 @@ const ids = (count: number, range: number): tf.Tensor1D =>
 function withGradients(operation: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] {
   return [operation(...inputs), ...tf.grads((...xs) => tf.sum(tf.square(operation(...xs))))(inputs)];
 }
+
+type Pair = [tf.Tensor, tf.Tensor];
 
 /** Each of them takes more workgroups than `MOST`. */
 const OPERATIONS: Readonly<Record<string, () => tf.Tensor[]>> = {
@@ -52,6 +56,14 @@ const OPERATIONS: Readonly<Record<string, () => tf.Tensor[]>> = {
     const attributes = { scale: 3, temperature: 0.8, guided: 1 };
     return [fusedDrawTokens(normal('logits', [200, 90]), uniforms, attributes)];
   },
+  'a product of a long sum': () => [
+    fusedProduct(normal('x', [2100, 40]), normal('dy', [2100, 70]), true, false),
+  ],
+  projections: () =>
+    withGradients(
+      (x, w) => tf.add(...(projections(x as tf.Tensor2D, [w, w] as tf.Tensor2D[]) as Pair)),
+      [normal('x', [30, 50]), normal('w', [50, 40])],
+    ),
   adamW: () => {
     const [variable, gradient] = [normal('variable', [5000]), normal('gradient', [5000])];
     const numbers = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, rate: 0.01, correction: 1.5, shrink: 0.99 };
