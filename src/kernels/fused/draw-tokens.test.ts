@@ -121,6 +121,19 @@ describeFused('drawing tokens', [DRAW_TOKENS], () => {
     expect(logProbs).toBeAllclose([0.25, 0.25, 0.5, 0.5, 0.25, 0.25].map(Math.log));
   });
 
+  it('finds the exact boundaries of a vocabulary as large as those of text', async () => {
+    const vocabulary = 2 ** 17;
+    const drawnIds = [0, 1, 255, 256, 65_537, vocabulary - 1];
+    // The first and the last number that draw a token, of which all are equally likely.
+    const uniforms = Float64Array.from(
+      drawnIds.flatMap((id) => [id / vocabulary, (id + 1) / vocabulary - 2 ** -32]),
+    );
+    const logits = new Float32Array(uniforms.length * vocabulary).fill(-3);
+    const { ids, entropies } = await drawn({ vocabulary, sampling: {}, guided: false, logits, uniforms });
+    expect(Array.from(ids)).toEqual(drawnIds.flatMap((id) => [id, id]));
+    expect(entropies).toBeAllclose(drawnIds.flatMap(() => [17 * Math.LN2, 17 * Math.LN2]));
+  });
+
   it('never draws a token of weight 0, at either end', async () => {
     const uniforms = [0, 1 - 2 ** -32];
     const row = [-1e9, -1e9, 1, 1, -1e9];

@@ -35,6 +35,15 @@ describeFused('embed', [GATHER_ROWS, SCATTER_ADD_ROWS], () => {
       { numRuns: 40 },
     ));
 
+  it('is the stock lookup where few rows are asked for often', async () => {
+    const ids = tf.tensor1d(
+      Array.from({ length: 300 }, (_, i) => (i * i) % 5),
+      'int32',
+    );
+    await expectMatchesComposed((table) => embed(table as tf.Tensor2D, ids), [normal('table', [1000, 70])]);
+    ids.dispose();
+  });
+
   it('copies rows bit by bit, wherever they stand', async () => {
     const table = normal('table', [9, 5]);
     await expectRowsIndependent(9, (rows) => take(embed(table, tf.tensor1d([...rows], 'int32'))));

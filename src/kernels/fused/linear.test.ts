@@ -3,17 +3,20 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   describeFused,
+  expectClose,
   expectMatchesComposed,
   expectRowsIndependent,
   normal,
   normals,
   pickRows,
   rowCounts,
+  sameBits,
   scales,
   seeds,
   sumLengths,
   take,
   widths,
+  withComposed,
 } from '../../../test/support/kernel-properties.js';
 import { linear, projections } from '../linear.js';
 import { LINEAR, PROJECTIONS, PROJECTIONS_GRAD_X } from './linear.js';
@@ -22,7 +25,7 @@ const multiply = (x: tf.Tensor, w: tf.Tensor) => linear(x as tf.Tensor2D, w as t
 const project = (x: tf.Tensor, ...weights: tf.Tensor[]) =>
   projections(x as tf.Tensor2D, weights as tf.Tensor2D[]);
 
-describeFused('linear', [LINEAR], () => {
+describeFused('linear', [LINEAR], (build) => {
   it('is the stock product, in value and gradients', () =>
     fc.assert(
       fc.asyncProperty(rowCounts, sumLengths, widths, scales, seeds, (rows, inner, columns, scale, seed) =>
@@ -35,8 +38,17 @@ describeFused('linear', [LINEAR], () => {
     ));
 
   it('is the stock product for every height of a tile and every width of an edge', async () => {
-    for (let rows = 1; rows <= 13; rows++) {
-      for (let columns = 1; columns <= 9; columns++) {
+    // The tiles of wasm have up to 6 rows and 8 columns, those of WebGPU 8 and 16, or 32 and 32.
+    const upTo = (most: number) => Array.from({ length: most }, (_, i) => i + 1);
+    const [heights, edges] =
+      build === 'webgpu'
+        ? [
+            [1, 8, 9, 33],
+            [1, 16, 17, 33],
+          ]
+        : [upTo(13), upTo(9)];
+    for (const rows of heights) {
+      for (const columns of edges) {
         const inner = 1 + ((rows * columns) % 7);
         await expectMatchesComposed(multiply, [normal('x', [rows, inner]), normal('w', [inner, columns])]);
       }
@@ -68,6 +80,22 @@ describeFused('linear', [LINEAR], () => {
         const [x, dy] = [pickRows(values, inner, picked), pickRows(upstream, columns, picked)];
         return take(tf.grad((input) => multiply(input, w))(x, dy));
       });
+    }
+  });
+
+  it('gives the gradient of a weight in the same bits every time, over thousands of rows too', async () => {
+    const shapes = [
+      [2100, 40, 70],
+      [2100, 3, 5],
+    ] as const;
+    for (const [rows, inner, columns] of shapes) {
+      const [x, w] = [normal('x', [rows, inner]), normal('w', [inner, columns])];
+      const dy = normal('dy', [rows, columns]);
+      const slope = () => take(tf.grad((weight) => multiply(x, weight))(w, dy));
+      const first = await slope();
+      for (let i = 0; i < 3; i++) expect(sameBits(await slope(), first)).toBe(true);
+      const expected = await withComposed(slope);
+      expectClose(first, expected, 1e-4);
     }
   });
 

@@ -56,6 +56,15 @@ describeFused('rmsNorm', [RMS_NORM, ADD_RMS_NORM, RMS_NORM_GRAD], () => {
       { numRuns: 40 },
     ));
 
+  it('is the stock normalisation of more rows than are summed at a time', async () => {
+    for (const [rows, width] of [
+      [257, 33],
+      [700, 5],
+    ] as const) {
+      await expectMatchesComposed(norm, [normal('x', [rows, width]), normal('gain', [width])]);
+    }
+  });
+
   it('of a sum passes on the gradient of the sum alone', () => {
     const gain = normal('gain', [7]);
     return expectMatchesComposed(

@@ -70,6 +70,12 @@ describeFused('tokenLogProbs', [TOKEN_LOG_PROBS, TOKEN_LOG_PROBS_GRAD], () => {
     }
   });
 
+  it('are a float64 reference for the vocabulary of a large model', async () => {
+    const rows = [1, 5].map((scale) => [...normals(scale, 102_400, scale)]);
+    const targets = [102_399, 7];
+    expect(await logProbsOf(rows, targets)).toBeAllclose(reference(rows, targets), 1e-6);
+  });
+
   it('is 0 for the only token there is', async () => {
     expect(await logProbsOf([[3], [-1e9]], [0, 0])).toEqual(Float32Array.of(0, 0));
     const slope = tf.grad((z) => tf.sum(ofLogits(int32([0]))(z)))(tf.tensor2d([[3]]));

@@ -1,8 +1,22 @@
+import { ADAM_W_KERNELS } from './adamw.js';
+import { DRAW_TOKENS_KERNELS } from './draw-tokens.js';
+import { EMBEDDING_KERNELS } from './embedding.js';
 import { registerKernels, type WebGpuKernel } from './kernel.js';
+import { LINEAR_KERNELS } from './linear.js';
+import { RMS_NORM_KERNELS } from './rms-norm.js';
 import { SWIGLU_KERNELS } from './swiglu.js';
+import { TOKEN_LOG_PROBS_KERNELS } from './token-log-probs.js';
 
 /** All kernels in WGSL. */
-export const WEBGPU_KERNELS: readonly WebGpuKernel[] = [...SWIGLU_KERNELS];
+export const WEBGPU_KERNELS: readonly WebGpuKernel[] = [
+  ...ADAM_W_KERNELS,
+  ...DRAW_TOKENS_KERNELS,
+  ...EMBEDDING_KERNELS,
+  ...LINEAR_KERNELS,
+  ...RMS_NORM_KERNELS,
+  ...SWIGLU_KERNELS,
+  ...TOKEN_LOG_PROBS_KERNELS,
+];
 
 let registered = false;
 

@@ -21,6 +21,7 @@ export default defineConfig({
       ...[...inFolder('src/kernels'), ...inFolder('src/kernels/fused'), ...inFolder('src/objective')].filter(
         runsOnBackends,
       ),
+      'src/kernels/webgpu/*.test.ts',
       'src/models/janus/step.test.ts',
       'src/models/vq/decode.test.ts',
       'src/policy/log-probs.test.ts',
