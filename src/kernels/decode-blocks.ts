@@ -29,7 +29,7 @@ export interface DecoderBlock {
 export interface Decoder {
   readonly blocks: readonly DecoderBlock[];
   readonly finalNorm: tf.Tensor1D;
-  /** One matrix. Absent for heads of another make, which read what the norm gives. */
+  /** One matrix, or the column ranges of one in order. Absent for heads of another make, which read what the norm gives. */
   readonly head?: PackedLinear;
   /** Of the norms. */
   readonly epsilon: number;
@@ -68,9 +68,10 @@ function decoderInPlace(
     if (gated.columns.some((columns) => columns !== gate)) return undefined;
     parts.push({ norms: [attentionNorm, mlpNorm], panels, stored });
   }
-  const vocabulary = head?.columns[0];
-  const headPanels = head?.panels[0];
-  if (!headPanels) return undefined;
+  // The kernel writes all logits to one tensor from one matrix.
+  if (head?.panels.length !== 1) return undefined;
+  const vocabulary = head.columns[0];
+  const headPanels = head.panels[0] as tf.Tensor;
   return {
     ...{ blocks: parts, finalNorm, head: headPanels, epsilon },
     ...{ hidden: gate as number, vocabulary: vocabulary as number },

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { backendTraits } from '../backends/traits.js';
 import { BicotError } from '../errors.js';
 import { assertNumber, POSITIVE, POSITIVE_INTEGER } from '../options.js';
 import { assertLength, assertShape } from '../tensor/shape.js';
@@ -17,7 +18,7 @@ export interface OutputHead {
 export interface HeadLogProbsOptions {
   /** Logits are divided by it; default 1. */
   readonly temperature?: number;
-  /** Positions whose logits are there at once; default as many as `LOGITS_BYTES` hold. */
+  /** Positions whose logits are there at once; default as many as `LOGITS_BYTES` hold, or a tensor of the backend if that is less. */
   readonly rows?: number;
   /** Tensors of the head that get gradients; default its variables. */
   readonly trained?: readonly tf.Tensor[];
@@ -103,7 +104,7 @@ const widthOf = (weights: readonly tf.Tensor2D[]): number =>
 
 function defaultRows(weights: readonly tf.Tensor2D[]): number {
   const widest = Math.max(...weights.map(({ shape }) => shape[1]));
-  return Math.max(1, Math.floor(LOGITS_BYTES / (4 * widest)));
+  return Math.max(1, Math.floor(Math.min(LOGITS_BYTES, backendTraits().tensorBytes) / (4 * widest)));
 }
 
 const isVariable = (tensor: tf.Tensor): boolean => tensor instanceof tf.Variable;

@@ -17,8 +17,13 @@ export function composedDecodeBlocks(x: tf.Tensor2D, decoder: Decoder): tf.Tenso
       const next = blocks[i + 1]?.attentionNorm ?? finalNorm;
       ({ stream, normed } = addRmsNorm(stream, only(down.multiply(swiglu(gate, up))), next, epsilon));
     });
-    return head ? only(head.multiply(normed)) : normed;
+    return head ? joined(head.multiply(normed)) : normed;
   });
+}
+
+/** Column ranges side by side. */
+function joined(pieces: readonly tf.Tensor2D[]): tf.Tensor2D {
+  return pieces.length === 1 ? only(pieces) : tf.concat([...pieces], 1);
 }
 
 function only([first]: readonly tf.Tensor2D[]): tf.Tensor2D {

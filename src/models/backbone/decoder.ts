@@ -13,7 +13,10 @@ export interface Head {
    * @returns `[M, V]`; the caller disposes it
    */
   logits(normed: tf.Tensor2D): tf.Tensor2D;
-  /** For a head of one matrix: packs it, so that a whole decoding step can be one kernel. The caller disposes it. */
+  /**
+   * For a head of one matrix: packs it, in the pieces that it is in. Of a single piece, a whole decoding step can be one
+   * kernel. The caller disposes it.
+   */
   pack?(): PackedLinear;
 }
 

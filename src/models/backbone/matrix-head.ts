@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { headLogProbs } from '../../kernels/head-log-probs.js';
-import { packLinear } from '../../kernels/packed-linear.js';
 import type { Head } from './decoder.js';
 import { multiply } from './matrix.js';
+import { packPieces } from './packed.js';
 
 /** A head that can also score tokens without holding the logits of all positions. */
 export interface ScoringHead extends Head {
@@ -16,7 +16,8 @@ export interface ScoringHead extends Head {
 }
 
 /**
- * The head of one matrix `[d, V]`.
+ * The head of one matrix `[d, V]`, which may be in pieces where a device has no buffer for the whole. Logits are the same
+ * bits however it is cut, wherever the backend's products do not depend on the width.
  * @param pieces column ranges of it, in order; stay the caller's
  */
 export function matrixHead(pieces: readonly tf.Tensor2D[]): ScoringHead {
@@ -27,6 +28,6 @@ export function matrixHead(pieces: readonly tf.Tensor2D[]): ScoringHead {
         : tf.tidy(() => tf.concat(multiply(normed, pieces), 1)),
     logProbs: (normed, targets, temperature) =>
       headLogProbs(normed, { weights: pieces }, targets, { temperature }),
-    ...(pieces.length === 1 && { pack: () => packLinear(pieces) }),
+    pack: () => packPieces(pieces),
   };
 }

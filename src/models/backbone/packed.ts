@@ -26,6 +26,26 @@ export function packMatrices(matrices: readonly Matrix[]): PackedLinear {
   return packed;
 }
 
+/**
+ * `packLinear` of the pieces of one matrix, each by itself: a kernel that reads all of them at once might see more buffers
+ * than a device allows.
+ * @param pieces column ranges `[in, outᵢ]`, in order; stay the caller's
+ * @returns the caller disposes it
+ */
+export function packPieces(pieces: readonly tf.Tensor2D[]): PackedLinear {
+  const parts = pieces.map((piece) => packLinear([piece]));
+  const [only, ...others] = parts;
+  if (only && others.length === 0) return only;
+  return {
+    multiply: (x) => parts.flatMap((part) => part.multiply(x)),
+    panels: parts.flatMap(({ panels }) => panels),
+    columns: parts.flatMap(({ columns }) => columns),
+    dispose() {
+      for (const part of parts) part.dispose();
+    },
+  };
+}
+
 function correctedLinear(
   weights: readonly tf.Tensor2D[],
   adapters: readonly (Adapter | undefined)[],

@@ -198,7 +198,8 @@ function logitsBytes(
   return (plan.fused ? 2 : 4) * Math.min(all, 2 ** 26);
 }
 
-function planOf(plan: TrainingPlan): Required<TrainingPlan> {
+/** A plan with its defaults. @throws BicotError `value` for a plan that is none */
+export function planOf(plan: TrainingPlan): Required<TrainingPlan> {
   assertKnownOptions('estimateMemory', plan, Object.keys(DEFAULTS));
   const given = Object.fromEntries(Object.entries(plan).filter(([, value]) => value !== undefined));
   const filled = { ...DEFAULTS, ...given };

@@ -2,6 +2,8 @@ import { backendTraits } from '../../backends/traits.js';
 import { BicotError } from '../../errors.js';
 import { isFused } from '../../kernels/choice.js';
 import { DECODE_ATTENTION } from '../../kernels/fused/key-value-cache.js';
+import { assertNumber } from '../../options.js';
+import { assertWorkFits } from '../estimate/largest-work.js';
 import {
   assertFits,
   estimateMemory,
@@ -17,6 +19,8 @@ import { janusSizes } from './sizes.js';
 export interface JanusMemory {
   /** Bytes that the device has for tensors. Default: 4 GiB on wasm, whose memory ends there; elsewhere nobody knows, and all passes. */
   readonly limitBytes?: number;
+  /** Bytes that the device allows for one tensor. Default: what the present backend does. */
+  readonly tensorBytes?: number;
   /** How the model is to be trained; what `loadJanus` is told itself (adapters, checkpointing, kernels) is filled in. */
   readonly plan?: TrainingPlan;
   /** Is given the table, e.g. `console.log`. */
@@ -33,8 +37,22 @@ export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known:
   const sizes = janusSizes(config);
   const estimate = estimateMemory(sizes, plan);
   memory.print?.(formatMemory(estimate));
-  const limit = memory.limitBytes ?? backendTraits().memoryBytes;
-  assertFits(estimate, limit, sizes, plan);
+  const { memoryBytes, tensorBytes } = backendTraits();
+  assertFits(estimate, memory.limitBytes ?? memoryBytes, sizes, plan);
+  assertWorkFits(sizes, plan, memory.tensorBytes ?? tensorBytes);
+}
+
+/** Half a GiB: few pieces, and little to hold on the host beside what is on the device. */
+const PIECE_BYTES = 2 ** 29;
+
+/**
+ * The most bytes of a piece of the text embedding and head.
+ * @param wanted default half a GiB; a backend that allows less for one tensor gets less
+ * @throws BicotError `value`
+ */
+export function pieceBytes(wanted: number = PIECE_BYTES): number {
+  assertNumber('loadJanus', 'maxTensorBytes', wanted, { words: 'above 0', test: (bytes) => bytes > 0 });
+  return Math.min(wanted, backendTraits().tensorBytes);
 }
 
 /**

@@ -5,6 +5,7 @@ import { headLogProbs } from '../../kernels/head-log-probs.js';
 import type { Backbone } from '../backbone/blocks.js';
 import { multiply } from '../backbone/matrix.js';
 import { matrixHead, type ScoringHead } from '../backbone/matrix-head.js';
+import { embedRows } from '../backbone/table.js';
 import type { JanusConfig } from './config.js';
 import type { Affine, JanusParameters } from './parameters.js';
 
@@ -20,28 +21,10 @@ export function janusBackbone(
  * Input embeddings of text tokens.
  * @param ids `[M]`
  * @returns `[M, H]`; the caller disposes it
+ * @throws BicotError `token-range`
  */
 export function embedText({ embedTokens }: JanusParameters, ids: Int32Array): tf.Tensor2D {
-  if (embedTokens.length === 1) return embed(embedTokens[0] as tf.Tensor2D, tf.tensor1d(ids, 'int32'));
-  return tf.tidy(() => {
-    const found: tf.Tensor2D[] = [];
-    const places = new Int32Array(ids.length);
-    let first = 0;
-    let count = 0;
-    for (const piece of embedTokens) {
-      const end = first + piece.shape[0];
-      const own: number[] = [];
-      ids.forEach((id, place) => {
-        if (id < first || id >= end) return;
-        places[place] = count + own.length;
-        own.push(id - first);
-      });
-      if (own.length > 0) found.push(embed(piece, tf.tensor1d(own, 'int32')));
-      count += own.length;
-      first = end;
-    }
-    return embed(tf.concat(found), tf.tensor1d(places, 'int32'));
-  });
+  return embedRows(embedTokens, ids);
 }
 
 /**

@@ -8,18 +8,19 @@ import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
+import { assertTensorsFit } from '../estimate/tensor-limit.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import { type LoraOptions, largestRank } from '../lora/options.js';
 import { loadAdapters, readAdapterSettings } from '../lora/peft-files.js';
 import { disposeVqParameters } from '../vq/parameters.js';
 import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.js';
 import { readJson } from './files.js';
-import { assertJanusFits, assertWeightsFit, type JanusMemory } from './fit.js';
+import { assertJanusFits, assertWeightsFit, type JanusMemory, pieceBytes } from './fit.js';
 import { isUnused, layoutName, layoutOf } from './names.js';
 import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
 import { type JanusPolicy, janusPolicy } from './policy.js';
-import { readJanusWeights } from './read.js';
+import { isInPieces, readJanusWeights } from './read.js';
 import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 
 /** How `loadJanus` loads. */
@@ -32,7 +33,11 @@ export interface LoadJanusOptions {
   readonly frozen?: boolean;
   /** Compute blocks again in the backward pass instead of keeping what they made: all, or how many, as `runBlocks` has it. Default true. */
   readonly checkpointing?: boolean | number;
-  /** The text embedding and head are kept in pieces of at most so many bytes, for devices whose buffers are limited. Default 512 MiB. */
+  /**
+   * The text embedding and head are kept in pieces of rows of at most so many bytes, trained or frozen. Default 512 MiB, or
+   * what the backend allows for one tensor if that is less. Trained pieces are variables of their own, `….weight.0` and so
+   * on: give one number where their values go from one backend to another.
+   */
   readonly maxTensorBytes?: number;
   /** Estimate what training takes before anything is read, and refuse what can't fit. Default: only that weights fit wasm. */
   readonly memory?: JanusMemory;
@@ -68,9 +73,6 @@ export interface JanusModel extends JanusPolicy {
   readonly notes: readonly string[];
 }
 
-/** Half a GiB: what any GPU's buffer holds, and few pieces. */
-const PIECE_BYTES = 2 ** 29;
-
 /**
  * Loads Janus-Pro: `config.json`, `tokenizer.json` and the weights, from safetensors or PyTorch's `.bin` files, in one or
  * several shards, under DeepSeek's names or those of the Hugging Face port. Tensors are read one by one; those for the
@@ -92,14 +94,16 @@ export async function loadJanus(
   const source = await openTensors(folder);
   const plan = planJanus(config, source, options.allowLeftOver);
   const { lora, frozen = false, signal } = options;
+  const maxTensorBytes = pieceBytes(options.maxTensorBytes);
   assertWeightsFit(config);
+  assertTensorsFit('loadJanus', plan.tensors, isInPieces);
   if (options.memory) {
     const rank = await adaptersRank(options);
     assertJanusFits(config, options.memory, { rank, checkpointing: options.checkpointing });
   }
   const weights = await readJanusWeights(config, plan, source, {
     trainable: !frozen && !lora && options.adapters === undefined,
-    maxTensorBytes: options.maxTensorBytes ?? PIECE_BYTES,
+    maxTensorBytes,
     onProgress: options.onProgress,
     check() {
       if (signal?.aborted) throw new BicotError('aborted', `loadJanus: loading ${folder.path} was aborted.`);

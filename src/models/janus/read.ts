@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { asVariable } from '../../tensor/as-variable.js';
+import { loadPieces } from '../checkpoints/load-pieces.js';
 import { loadTensor } from '../checkpoints/load-tensor.js';
 import { type ReadAllOptions, readAll } from '../checkpoints/read-all.js';
-import type { RowRange, TensorSource } from '../checkpoints/source.js';
+import type { TensorSource } from '../checkpoints/source.js';
 import { vqParameters } from '../vq/parameters.js';
 import { readVqParameter } from '../vq/read.js';
 import type { JanusConfig } from './config.js';
@@ -26,7 +27,13 @@ export interface JanusWeights {
 }
 
 /** The two that can be too large for one buffer of a GPU. */
-const IN_PIECES = ['language_model.model.embed_tokens.weight', 'language_model.lm_head.weight'];
+const IN_PIECES: readonly string[] = [
+  'language_model.model.embed_tokens.weight',
+  'language_model.lm_head.weight',
+];
+/** Whether a tensor is kept in as many pieces as the device wants. */
+export const isInPieces = (name: string): boolean => IN_PIECES.includes(name);
+
 /** Looked up by row, and so kept as they are stored; other matrices are transposed to `[in, out]`. */
 const TABLES = ['language_model.model.embed_tokens.weight', 'gen_embed.weight'];
 
@@ -72,31 +79,14 @@ export async function readJanusWeights(
 
 async function readPieces(
   source: TensorSource,
-  { name, shape, stored }: PlannedTensor,
+  planned: PlannedTensor,
   { maxTensorBytes }: ReadWeightsOptions,
   variable: boolean,
 ): Promise<tf.Tensor[]> {
+  const { name, shape, stored } = planned;
   const transpose = shape.length === 2 && !TABLES.includes(name);
-  const pieces: tf.Tensor[] = [];
-  try {
-    for (const rows of IN_PIECES.includes(name) ? ranges(shape, maxTensorBytes) : [undefined]) {
-      const piece = await loadTensor(source, stored, { transpose, rows });
-      pieces.push(variable ? asVariable(piece) : piece);
-    }
-  } catch (error) {
-    tf.dispose(pieces);
-    throw error;
-  }
-  return pieces;
-}
-
-/** Row ranges of at most so many bytes of float32. */
-function ranges(shape: readonly number[], maxBytes: number): RowRange[] {
-  const [rows, columns] = shape as [number, number];
-  const count = Math.ceil((4 * rows * columns) / maxBytes);
-  const size = Math.ceil(rows / count);
-  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => ({
-    begin: i * size,
-    end: Math.min(rows, (i + 1) * size),
-  }));
+  const pieces = isInPieces(name)
+    ? await loadPieces(source, planned, { transpose, maxBytes: maxTensorBytes })
+    : [await loadTensor(source, stored, { transpose })];
+  return variable ? pieces.map(asVariable) : pieces;
 }
