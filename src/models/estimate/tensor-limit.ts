@@ -1,5 +1,6 @@
 import { backendTraits } from '../../backends/traits.js';
 import { BicotError } from '../../errors.js';
+import { assertNumber } from '../../options.js';
 import { sizeOf } from '../safetensors-header.js';
 import { gigabytes } from './memory.js';
 
@@ -7,6 +8,20 @@ import { gigabytes } from './memory.js';
 export interface TensorToLoad {
   readonly name: string;
   readonly shape: readonly number[];
+}
+
+/** Half a GiB: few pieces, and little to hold on the host beside what is on the device. */
+const PIECE_BYTES = 2 ** 29;
+
+/**
+ * The most bytes of a piece of a table.
+ * @param what who asks, e.g. `loadJanus`
+ * @param wanted default half a GiB; a backend that allows less for one tensor gets less
+ * @throws BicotError `value`
+ */
+export function pieceBytes(what: string, wanted: number = PIECE_BYTES): number {
+  assertNumber(what, 'maxTensorBytes', wanted, { words: 'above 0', test: (bytes) => bytes > 0 });
+  return Math.min(wanted, backendTraits().tensorBytes);
 }
 
 /**

@@ -2,7 +2,6 @@ import { backendTraits } from '../../backends/traits.js';
 import { BicotError } from '../../errors.js';
 import { isFused } from '../../kernels/choice.js';
 import { DECODE_ATTENTION } from '../../kernels/fused/key-value-cache.js';
-import { assertNumber } from '../../options.js';
 import { assertWorkFits } from '../estimate/largest-work.js';
 import {
   assertFits,
@@ -40,19 +39,6 @@ export function assertJanusFits(config: JanusConfig, memory: JanusMemory, known:
   const { memoryBytes, tensorBytes } = backendTraits();
   assertFits(estimate, memory.limitBytes ?? memoryBytes, sizes, plan);
   assertWorkFits(sizes, plan, memory.tensorBytes ?? tensorBytes);
-}
-
-/** Half a GiB: few pieces, and little to hold on the host beside what is on the device. */
-const PIECE_BYTES = 2 ** 29;
-
-/**
- * The most bytes of a piece of the text embedding and head.
- * @param wanted default half a GiB; a backend that allows less for one tensor gets less
- * @throws BicotError `value`
- */
-export function pieceBytes(wanted: number = PIECE_BYTES): number {
-  assertNumber('loadJanus', 'maxTensorBytes', wanted, { words: 'above 0', test: (bytes) => bytes > 0 });
-  return Math.min(wanted, backendTraits().tensorBytes);
 }
 
 /**

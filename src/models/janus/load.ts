@@ -8,14 +8,14 @@ import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensors } from '../checkpoints/open-tensors.js';
 import type { TensorSource } from '../checkpoints/source.js';
-import { assertTensorsFit } from '../estimate/tensor-limit.js';
+import { assertTensorsFit, pieceBytes } from '../estimate/tensor-limit.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import { type LoraOptions, largestRank } from '../lora/options.js';
 import { loadAdapters, readAdapterSettings } from '../lora/peft-files.js';
 import { disposeVqParameters } from '../vq/parameters.js';
 import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.js';
 import { readJson } from './files.js';
-import { assertJanusFits, assertWeightsFit, type JanusMemory, pieceBytes } from './fit.js';
+import { assertJanusFits, assertWeightsFit, type JanusMemory } from './fit.js';
 import { isUnused, layoutName, layoutOf } from './names.js';
 import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
@@ -94,7 +94,7 @@ export async function loadJanus(
   const source = await openTensors(folder);
   const plan = planJanus(config, source, options.allowLeftOver);
   const { lora, frozen = false, signal } = options;
-  const maxTensorBytes = pieceBytes(options.maxTensorBytes);
+  const maxTensorBytes = pieceBytes('loadJanus', options.maxTensorBytes);
   assertWeightsFit(config);
   assertTensorsFit('loadJanus', plan.tensors, isInPieces);
   if (options.memory) {

@@ -248,11 +248,6 @@ describe('loadJanus refuses, before a weight is read,', () => {
     );
   });
 
-  it('tables of which a single row is larger', async () => {
-    allowed.bytes = ROW_BYTES - 1;
-    expect((await refusal({})).message).toMatch(/gen_vision_model/);
-  });
-
   it('a training whose work makes a larger tensor, and says what helps', async () => {
     const plan = { rowsAtOnce: 64, microBatch: 32, contextTokens: 20, promptTokens: 20, planTokens: 8 };
     const memory = { tensorBytes: 100_000, limitBytes: 1e12, plan };

@@ -5,6 +5,7 @@ import { type TokenBatch, tokenRow } from '../../policy/tokens.js';
 import { concatHost } from '../../tensor/host-concat.js';
 import type { Backbone } from '../backbone/blocks.js';
 import { multiply } from '../backbone/matrix.js';
+import { embedRows } from '../backbone/table.js';
 import type { LlamaGenConfig } from './config.js';
 import type { LlamaGenCaption, LlamaGenClass, LlamaGenContext } from './contexts.js';
 import type { ConditionParameters, LlamaGenParameters } from './parameters.js';
@@ -50,7 +51,7 @@ function captionFeatures(captions: readonly LlamaGenCaption[]): Float32Array {
 
 /** Input embeddings of image tokens, `[M, d]`; the caller disposes it. @param ids `[M]` */
 export function embedImageTokens({ tokens }: LlamaGenParameters, ids: Int32Array): tf.Tensor2D {
-  return tf.tidy(() => embed(tokens, tf.tensor1d(ids, 'int32')));
+  return embedRows(tokens, ids);
 }
 
 /** Inputs of some sequences, padded on the right to one length. */

@@ -8,6 +8,7 @@ import type { LoadProgress } from '../checkpoints/load-progress.js';
 import { withLoadedRecipe } from '../checkpoints/loaded-recipe.js';
 import { openTensorFile } from '../checkpoints/open-file.js';
 import type { TensorSource } from '../checkpoints/source.js';
+import { pieceBytes } from '../estimate/tensor-limit.js';
 import { createAdapters, type LoraAdapters } from '../lora/adapters.js';
 import type { LoraOptions } from '../lora/options.js';
 import { loadAdapters } from '../lora/peft-files.js';
@@ -20,7 +21,7 @@ import { llamaGenPrefix } from './names.js';
 import { blockPaths, type LlamaGenParameters, variablesAmong } from './parameters.js';
 import { planLlamaGen } from './plan.js';
 import { type LlamaGenPolicy, llamaGenPolicy } from './policy.js';
-import { type LlamaGenWeights, type PlannedFile, readLlamaGen } from './read.js';
+import { assertLlamaGenFits, type LlamaGenWeights, type PlannedFile, readLlamaGen } from './read.js';
 import { inspectTokenizer, planTokenizer, type TokenizerFile } from './tokenizer.js';
 
 /** How `loadLlamaGen` loads. */
@@ -33,6 +34,12 @@ export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions 
   readonly frozen?: boolean;
   /** Compute blocks again in the backward pass instead of keeping what they made: all, or how many, as `runBlocks` has it. Default true. */
   readonly checkpointing?: boolean | number;
+  /**
+   * The token embedding and head are kept in pieces of rows of at most so many bytes, trained or frozen. Default 512 MiB, or
+   * what the backend allows for one tensor if that is less. Trained pieces are variables of their own, `output.weight.0`
+   * and so on.
+   */
+  readonly maxTensorBytes?: number;
   /** Called after each tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Stops the loading with an error of code `aborted`. */
@@ -41,7 +48,7 @@ export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions 
 
 const OPTIONS: readonly (keyof LoadLlamaGenOptions)[] = [
   ...(['size', 'heads', 'grid', 'transformer', 'tokenizer', 'lora'] as const),
-  ...(['adapters', 'frozen', 'checkpointing', 'onProgress', 'signal'] as const),
+  ...(['adapters', 'frozen', 'checkpointing', 'maxTensorBytes', 'onProgress', 'signal'] as const),
 ];
 
 /** A policy from a checkpoint. */
@@ -88,8 +95,11 @@ export async function loadLlamaGen(
   const transformer = await planTransformer(folder, files.transformer, inspected, options);
   const tokenizer = inspected && planPictures(inspected, transformer.config);
   const { lora, adapters, frozen = false, signal } = options;
+  const maxTensorBytes = pieceBytes('loadLlamaGen', options.maxTensorBytes);
+  assertLlamaGenFits(transformer, tokenizer);
   const weights = await readLlamaGen(transformer, tokenizer, {
     trainable: !frozen && !lora && adapters === undefined,
+    maxTensorBytes,
     onProgress: options.onProgress,
     check() {
       if (signal?.aborted) {

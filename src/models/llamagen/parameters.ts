@@ -25,13 +25,13 @@ export type ConditionParameters =
 /** LlamaGen's transformer on the device. */
 export interface LlamaGenParameters {
   readonly condition: ConditionParameters;
-  /** `[V, d]` */
-  readonly tokens: tf.Tensor2D;
+  /** `[V, d]`, in one piece or as many as the device wants: row ranges in order. */
+  readonly tokens: readonly tf.Tensor2D[];
   readonly blocks: readonly Block[];
   /** `[d]` */
   readonly finalNorm: tf.Tensor1D;
-  /** `[d, V]` */
-  readonly head: tf.Tensor2D;
+  /** `[d, V]`: column ranges in order. */
+  readonly head: readonly tf.Tensor2D[];
 }
 
 /**
@@ -48,9 +48,12 @@ export const blockPaths = (layer: number): BlockPaths => ({
   down: `layers.${layer}.feed_forward.w2`,
 });
 
+/** What one of several pieces of a tensor is called. */
+export const pieceName = (name: string, piece: number): string => `${name}.${piece}`;
+
 /**
  * Puts tensors into their places.
- * @param tensors by published name, and by `blockPaths`; `[in, out]` for what is multiplied by
+ * @param tensors by published name, and by `blockPaths`; `[in, out]` for what is multiplied by; pieces by `pieceName`
  * @param noCaption of a text-conditional model
  */
 export function llamaGenParameters(
@@ -59,6 +62,11 @@ export function llamaGenParameters(
   noCaption?: Float32Array,
 ): LlamaGenParameters {
   const get = <T extends tf.Tensor>(name: string): T => tensors.get(name) as T;
+  const pieces = (name: string): tf.Tensor2D[] => {
+    const found: tf.Tensor2D[] = tensors.has(name) ? [get(name)] : [];
+    for (let i = 0; tensors.has(pieceName(name, i)); i++) found.push(get(pieceName(name, i)));
+    return found;
+  };
   return {
     condition:
       condition.kind === 'class'
@@ -69,7 +77,7 @@ export function llamaGenParameters(
             captionOut: get(LLAMAGEN_NAMES.captionOut),
             noCaption: noCaption as Float32Array,
           },
-    tokens: get(LLAMAGEN_NAMES.tokens),
+    tokens: pieces(LLAMAGEN_NAMES.tokens),
     blocks: Array.from({ length: layers }, (_, layer) => {
       const matrices = Object.entries(blockPaths(layer)).map(([key, path]) => [key, get(`${path}.weight`)]);
       return {
@@ -79,7 +87,7 @@ export function llamaGenParameters(
       };
     }),
     finalNorm: get(LLAMAGEN_NAMES.finalNorm),
-    head: get(LLAMAGEN_NAMES.head),
+    head: pieces(LLAMAGEN_NAMES.head),
   };
 }
 

@@ -67,7 +67,7 @@ export interface LlamaGenParts {
 export function llamaGenPolicy(parts: LlamaGenParts): LlamaGenPolicy {
   const { config, parameters, tokenizer, checkpointing = true } = parts;
   const backbone = llamaGenBackbone(config, parameters);
-  const head = matrixHead([parameters.head]);
+  const head = matrixHead(parameters.head);
   const images = tokenizer && vqImageTokenizer(tokenizer.config, tokenizer.parameters, llamaGenByte);
   const image: ImageSpace = {
     ...{ kind: 'image', size: config.vocabulary, length: config.grid ** 2 },

@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import { asVariable } from '../../tensor/as-variable.js';
+import { loadPieces } from '../checkpoints/load-pieces.js';
 import { loadTensor } from '../checkpoints/load-tensor.js';
 import { type ReadAllOptions, type ReadTask, readAll } from '../checkpoints/read-all.js';
 import type { TensorSource } from '../checkpoints/source.js';
+import { assertTensorsFit } from '../estimate/tensor-limit.js';
 import type { VqDecoderConfig } from '../vq/config.js';
 import { type VqParameters, vqParameters } from '../vq/parameters.js';
 import { readVqParameter } from '../vq/read.js';
 import type { LlamaGenConfig } from './config.js';
 import { rotaryWeight } from './convert.js';
 import { LLAMAGEN_NAMES } from './names.js';
-import { blockPaths, type LlamaGenParameters, llamaGenParameters } from './parameters.js';
+import { blockPaths, type LlamaGenParameters, llamaGenParameters, pieceName } from './parameters.js';
 import type { PlannedTensor, TensorPlan } from './plan.js';
 
 /** A file and what of it is to be read. */
@@ -23,18 +25,41 @@ export interface PlannedFile<Config> {
 export interface ReadLlamaGenOptions extends ReadAllOptions {
   /** Whether tensors of the transformer become variables. */
   readonly trainable: boolean;
+  /** Token embedding and head are kept in pieces of at most so many bytes. */
+  readonly maxTensorBytes: number;
 }
 
 /** What was read. */
 export interface LlamaGenWeights {
   readonly parameters: LlamaGenParameters;
-  /** Of the transformer, by published name and by `blockPaths`. */
+  /** Of the transformer, by published name and by `blockPaths`; pieces by `pieceName`. */
   readonly tensors: ReadonlyMap<string, tf.Tensor>;
   readonly vq?: VqParameters;
 }
 
 /** Looked up by row, and so kept as they are stored; other matrices are transposed to `[in, out]`. */
 export const TABLES: readonly string[] = [LLAMAGEN_NAMES.classes, LLAMAGEN_NAMES.tokens];
+
+/** Queries, keys and values below each other; read as three. */
+const FUSED = /^layers\.(\d+)\.attention\.wqkv\.weight$/;
+
+/** The two that can be too large for one buffer of a GPU. */
+const IN_PIECES: readonly string[] = [LLAMAGEN_NAMES.tokens, LLAMAGEN_NAMES.head];
+
+/**
+ * Refuses files with tensors that the backend has no buffer for.
+ * @throws BicotError `backend`
+ */
+export function assertLlamaGenFits(...files: readonly (PlannedFile<unknown> | undefined)[]): void {
+  const tensors = files.flatMap((file) => file?.plan.tensors ?? []);
+  const onDevice = tensors
+    .filter(({ name }) => name !== LLAMAGEN_NAMES.noCaption)
+    .map(({ name, shape }) => {
+      const [rows, ...rest] = shape as [number, ...number[]];
+      return { name, shape: FUSED.test(name) ? [rows / 3, ...rest] : shape };
+    });
+  assertTensorsFit('loadLlamaGen', onDevice, (name) => IN_PIECES.includes(name));
+}
 
 /**
  * Reads the weights tensor by tensor, so that never more than one is on the host.
@@ -55,7 +80,7 @@ export async function readLlamaGen(
       noCaption = await source.readFloats(stored);
       return;
     }
-    const fused = /^layers\.(\d+)\.attention\.wqkv\.weight$/.exec(name);
+    const fused = FUSED.exec(name);
     if (fused) {
       for (const part of ['query', 'key', 'value'] as const) {
         const made = await readPart(config, source, stored, part);
@@ -64,6 +89,13 @@ export async function readLlamaGen(
       return;
     }
     const transpose = shape.length === 2 && !TABLES.includes(name);
+    if (IN_PIECES.includes(name)) {
+      const how = { transpose, maxBytes: options.maxTensorBytes };
+      const pieces = (await loadPieces(source, { stored, shape }, how)).map(kept);
+      const named = (i: number): string => (pieces.length === 1 ? name : pieceName(name, i));
+      for (const [i, piece] of pieces.entries()) tensors.set(named(i), piece);
+      return;
+    }
     tensors.set(name, kept(await loadTensor(source, stored, { transpose })));
   };
   const readDecoder = async ({ source }: PlannedFile<VqDecoderConfig>, planned: PlannedTensor) => {
