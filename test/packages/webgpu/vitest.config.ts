@@ -22,6 +22,8 @@ export default defineConfig({
         runsOnBackends,
       ),
       'src/kernels/webgpu/*.test.ts',
+      'src/models/backbone/matrix-head.test.ts',
+      'src/models/backbone/table.test.ts',
       'src/models/janus/step.test.ts',
       'src/models/vq/decode.test.ts',
       'src/policy/log-probs.test.ts',
