@@ -1,6 +1,6 @@
+import { namedVariables } from '../../src/models/backbone/named-variables.js';
 import type { RowRange, TensorSource } from '../../src/models/checkpoints/source.js';
 import type { JanusConfig } from '../../src/models/janus/config.js';
-import { namedVariables } from '../../src/models/janus/parameters.js';
 import { planJanus } from '../../src/models/janus/plan.js';
 import { type JanusPolicy, janusPolicy } from '../../src/models/janus/policy.js';
 import { readJanusWeights } from '../../src/models/janus/read.js';

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import type { AdaptedMatrix } from '../backbone/matrix.js';
+import { namedVariables } from '../backbone/named-variables.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
 import type { LoadProgress } from '../checkpoints/load-progress.js';
@@ -17,7 +18,7 @@ import { type JanusConfig, type JanusLayout, parseJanusConfig } from './config.j
 import { readJson } from './files.js';
 import { assertJanusFits, assertWeightsFit, type JanusMemory } from './fit.js';
 import { isUnused, layoutName, layoutOf } from './names.js';
-import { blockMatrices, type JanusParameters, namedVariables, replaceMatrices } from './parameters.js';
+import { blockMatrices, type JanusParameters, replaceMatrices } from './parameters.js';
 import { planJanus } from './plan.js';
 import { type JanusPolicy, janusPolicy } from './policy.js';
 import { isInPieces, readJanusWeights } from './read.js';
@@ -142,7 +143,9 @@ export async function loadJanus(
     ...(adapters && { adapters: adapters.all, adapterOf: adapters.of }),
   };
   // Whether a training fits is not asked again.
-  const { memory: _, ...again } = options;
+  const { memory: _, ...rest } = options;
+  // Trained pieces are the same ones in workers, whatever their backend allows.
+  const again = { ...rest, maxTensorBytes };
   return withLoadedRecipe(model, 'loadJanus', from, again);
 }
 

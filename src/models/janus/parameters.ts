@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
-import type { NamedVariables } from '../../policy/policy.js';
+import type * as tf from '@tensorflow/tfjs';
 import { type BlockPaths, matricesByPath, replaceMatricesByPath } from '../backbone/block-matrices.js';
 import type { Block } from '../backbone/blocks.js';
 import type { Matrix } from '../backbone/matrix.js';
@@ -93,15 +92,4 @@ export function replaceMatrices(
   replacement: (path: string) => Matrix | undefined,
 ): Block[] {
   return replaceMatricesByPath(blocks, matrixPaths, replacement);
-}
-
-/** The variables among some tensors by name; pieces of one are numbered. */
-export function namedVariables(tensors: ReadonlyMap<string, readonly tf.Tensor[]>): NamedVariables {
-  const named: Record<string, tf.Variable> = {};
-  for (const [name, pieces] of tensors) {
-    pieces.forEach((piece, i) => {
-      if (piece instanceof tf.Variable) named[pieces.length > 1 ? `${name}.${i}` : name] = piece;
-    });
-  }
-  return named;
 }

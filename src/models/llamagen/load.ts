@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import { matricesByPath, replaceMatricesByPath } from '../backbone/block-matrices.js';
+import { namedVariables } from '../backbone/named-variables.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { folderOf } from '../checkpoints/folder-of.js';
 import type { LoadProgress } from '../checkpoints/load-progress.js';
@@ -18,7 +19,7 @@ import type { LlamaGenConfig } from './config.js';
 import { findFiles, type LlamaGenFiles } from './files.js';
 import { inferLlamaGenConfig, type LlamaGenSizeOptions } from './infer.js';
 import { llamaGenPrefix } from './names.js';
-import { blockPaths, type LlamaGenParameters, variablesAmong } from './parameters.js';
+import { blockPaths, type LlamaGenParameters } from './parameters.js';
 import { planLlamaGen } from './plan.js';
 import { type LlamaGenPolicy, llamaGenPolicy } from './policy.js';
 import { assertLlamaGenFits, type LlamaGenWeights, type PlannedFile, readLlamaGen } from './read.js';
@@ -61,8 +62,8 @@ export interface LlamaGenModel extends LlamaGenPolicy {
   readonly files: { readonly transformer: string; readonly tokenizer?: string };
   /** The transformer's file, of which `saveLlamaGen` copies what bicot did not train. */
   readonly source: TensorSource;
-  /** The transformer's tensors, by published name and by `blockPaths`; `[in, out]` for what is multiplied by. The model's. */
-  readonly tensors: ReadonlyMap<string, tf.Tensor>;
+  /** The transformer's tensors, by published name and by `blockPaths`; `[in, out]` for what is multiplied by, in pieces. The model's. */
+  readonly tensors: ReadonlyMap<string, readonly tf.Tensor[]>;
   /** What a person should know: tensors that were not read, a missing image tokenizer. */
   readonly notes: readonly string[];
 }
@@ -112,8 +113,15 @@ export async function loadLlamaGen(
     ...(tokenizer ? notesOn(tokenizer) : ['There is no image tokenizer: tokens can not become pictures.']),
   ];
   const made = await assemble(transformer.config, tokenizer?.config, weights, options);
+  // Trained pieces are the same ones in workers, whatever their backend allows.
   // Workers make no pictures, so they load no image tokenizer; what it told is told to them.
-  const again = { ...options, transformer: files.transformer, tokenizer: false, grid: made.config.grid };
+  const again = {
+    ...options,
+    maxTensorBytes,
+    transformer: files.transformer,
+    tokenizer: false,
+    grid: made.config.grid,
+  };
   const loaded = { folder, files, source: transformer.source, tensors: weights.tensors, notes };
   return withLoadedRecipe({ ...made, ...loaded }, 'loadLlamaGen', from, again);
 }
@@ -175,19 +183,19 @@ async function assemble(
     const blocks = adapters
       ? replaceMatricesByPath(parameters.blocks, blockPaths, (path) => adapters.adapted.get(path))
       : parameters.blocks;
-    const trained = adapters?.variables ?? variablesAmong(tensors);
+    const trained = adapters?.variables ?? namedVariables(tensors);
     const policy = llamaGenPolicy({
       ...{ config, parameters: { ...parameters, blocks }, checkpointing: options.checkpointing },
       variables: options.frozen ? {} : trained,
       ...(tokenizer && vq && { tokenizer: { config: tokenizer, parameters: vq } }),
       onDispose() {
-        tf.dispose([...tensors.values()]);
+        tf.dispose([...tensors.values()].flat());
         adapters?.dispose();
       },
     });
     return adapters ? { ...policy, adapters } : policy;
   } catch (error) {
-    tf.dispose([...tensors.values()]);
+    tf.dispose([...tensors.values()].flat());
     if (vq) disposeVqParameters(vq);
     throw error;
   }

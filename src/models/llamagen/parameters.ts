@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
-import type { NamedVariables } from '../../policy/policy.js';
+import type * as tf from '@tensorflow/tfjs';
 import type { BlockPaths } from '../backbone/block-matrices.js';
 import type { Block } from '../backbone/blocks.js';
 import type { LlamaGenConfig } from './config.js';
@@ -48,25 +47,18 @@ export const blockPaths = (layer: number): BlockPaths => ({
   down: `layers.${layer}.feed_forward.w2`,
 });
 
-/** What one of several pieces of a tensor is called. */
-export const pieceName = (name: string, piece: number): string => `${name}.${piece}`;
-
 /**
  * Puts tensors into their places.
- * @param tensors by published name, and by `blockPaths`; `[in, out]` for what is multiplied by; pieces by `pieceName`
+ * @param tensors by published name, and by `blockPaths`; `[in, out]` for what is multiplied by; in pieces
  * @param noCaption of a text-conditional model
  */
 export function llamaGenParameters(
   { layers, condition }: LlamaGenConfig,
-  tensors: ReadonlyMap<string, tf.Tensor>,
+  tensors: ReadonlyMap<string, readonly tf.Tensor[]>,
   noCaption?: Float32Array,
 ): LlamaGenParameters {
-  const get = <T extends tf.Tensor>(name: string): T => tensors.get(name) as T;
-  const pieces = (name: string): tf.Tensor2D[] => {
-    const found: tf.Tensor2D[] = tensors.has(name) ? [get(name)] : [];
-    for (let i = 0; tensors.has(pieceName(name, i)); i++) found.push(get(pieceName(name, i)));
-    return found;
-  };
+  const pieces = (name: string): readonly tf.Tensor2D[] => tensors.get(name) as readonly tf.Tensor2D[];
+  const get = <T extends tf.Tensor>(name: string): T => pieces(name)[0] as tf.Tensor as T;
   return {
     condition:
       condition.kind === 'class'
@@ -89,11 +81,4 @@ export function llamaGenParameters(
     finalNorm: get(LLAMAGEN_NAMES.finalNorm),
     head: pieces(LLAMAGEN_NAMES.head),
   };
-}
-
-/** The variables among some tensors by name. */
-export function variablesAmong(tensors: ReadonlyMap<string, tf.Tensor>): NamedVariables {
-  return Object.fromEntries(
-    [...tensors].filter((entry): entry is [string, tf.Variable] => entry[1] instanceof tf.Variable),
-  );
 }

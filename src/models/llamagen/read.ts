@@ -11,7 +11,7 @@ import { readVqParameter } from '../vq/read.js';
 import type { LlamaGenConfig } from './config.js';
 import { rotaryWeight } from './convert.js';
 import { LLAMAGEN_NAMES } from './names.js';
-import { blockPaths, type LlamaGenParameters, llamaGenParameters, pieceName } from './parameters.js';
+import { blockPaths, type LlamaGenParameters, llamaGenParameters } from './parameters.js';
 import type { PlannedTensor, TensorPlan } from './plan.js';
 
 /** A file and what of it is to be read. */
@@ -32,8 +32,8 @@ export interface ReadLlamaGenOptions extends ReadAllOptions {
 /** What was read. */
 export interface LlamaGenWeights {
   readonly parameters: LlamaGenParameters;
-  /** Of the transformer, by published name and by `blockPaths`; pieces by `pieceName`. */
-  readonly tensors: ReadonlyMap<string, tf.Tensor>;
+  /** Of the transformer, by published name and by `blockPaths`; in pieces. */
+  readonly tensors: ReadonlyMap<string, readonly tf.Tensor[]>;
   readonly vq?: VqParameters;
 }
 
@@ -70,7 +70,7 @@ export async function readLlamaGen(
   tokenizer: PlannedFile<VqDecoderConfig> | undefined,
   options: ReadLlamaGenOptions,
 ): Promise<LlamaGenWeights> {
-  const tensors = new Map<string, tf.Tensor>();
+  const tensors = new Map<string, readonly tf.Tensor[]>();
   const decoder = new Map<string, tf.Tensor>();
   let noCaption: Float32Array | undefined;
   const kept = (tensor: tf.Tensor): tf.Tensor => (options.trainable ? asVariable(tensor) : tensor);
@@ -84,19 +84,17 @@ export async function readLlamaGen(
     if (fused) {
       for (const part of ['query', 'key', 'value'] as const) {
         const made = await readPart(config, source, stored, part);
-        tensors.set(`${blockPaths(Number(fused[1]))[part]}.weight`, kept(made));
+        tensors.set(`${blockPaths(Number(fused[1]))[part]}.weight`, [kept(made)]);
       }
       return;
     }
     const transpose = shape.length === 2 && !TABLES.includes(name);
     if (IN_PIECES.includes(name)) {
       const how = { transpose, maxBytes: options.maxTensorBytes };
-      const pieces = (await loadPieces(source, { stored, shape }, how)).map(kept);
-      const named = (i: number): string => (pieces.length === 1 ? name : pieceName(name, i));
-      for (const [i, piece] of pieces.entries()) tensors.set(named(i), piece);
-      return;
+      tensors.set(name, (await loadPieces(source, { stored, shape }, how)).map(kept));
+    } else {
+      tensors.set(name, [kept(await loadTensor(source, stored, { transpose }))]);
     }
-    tensors.set(name, kept(await loadTensor(source, stored, { transpose })));
   };
   const readDecoder = async ({ source }: PlannedFile<VqDecoderConfig>, planned: PlannedTensor) => {
     decoder.set(planned.name, await readVqParameter(source, planned, planned.stored));
@@ -115,7 +113,7 @@ export async function readLlamaGen(
       ...(tokenizer && { vq: vqParameters(tokenizer.config, (name) => decoder.get(name)) }),
     };
   } catch (error) {
-    tf.dispose([...tensors.values(), ...decoder.values()]);
+    tf.dispose([...[...tensors.values()].flat(), ...decoder.values()]);
     throw error;
   }
 }

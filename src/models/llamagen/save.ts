@@ -71,10 +71,11 @@ function trainedValues(model: LlamaGenModel): Map<string, Values> {
   const { width, heads } = config;
   const adaptedOf = (name: string) => adapters?.adapted.get(name.replace(/\.weight$/, ''));
   const isTrained = (name: string) =>
-    adaptedOf(name) !== undefined || tensors.get(name) instanceof tf.Variable;
-  const values = async (name: string): Promise<Float32Array> => {
+    adaptedOf(name) !== undefined || tensors.get(name)?.[0] instanceof tf.Variable;
+  const values = async (name: string, piece = 0): Promise<Float32Array> => {
     const adapted = adaptedOf(name);
-    if (!adapted) return (tensors.get(name) as tf.Tensor).data() as Promise<Float32Array>;
+    const pieces = tensors.get(name) as readonly tf.Tensor[];
+    if (!adapted) return (pieces[piece] as tf.Tensor).data() as Promise<Float32Array>;
     const merged = mergedWeight(adapted);
     try {
       return (await merged.data()) as Float32Array;
@@ -100,11 +101,21 @@ function trainedValues(model: LlamaGenModel): Map<string, Values> {
       ),
     );
   }
-  for (const [name, { shape }] of tensors) {
+  for (const [name, pieces] of tensors) {
     if (parts.has(name) || !isTrained(name)) continue;
-    const asStored = shape.length === 1 || TABLES.includes(name);
-    const [rows, columns] = shape as [number, number];
-    found.set(name, async () => (asStored ? values(name) : transposed(await values(name), rows, columns)));
+    const asStored = pieces[0]?.rank === 1 || TABLES.includes(name);
+    found.set(name, async () => {
+      const stored = await Promise.all(
+        pieces.map(async ({ shape }, i) => {
+          const [rows, columns] = shape as [number, number];
+          return asStored ? values(name, i) : transposed(await values(name, i), rows, columns);
+        }),
+      );
+      const [only, ...others] = stored;
+      return others.length === 0
+        ? (only as Float32Array)
+        : concatHost(stored, (length) => new Float32Array(length));
+    });
   }
   return found;
 }
