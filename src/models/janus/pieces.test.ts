@@ -225,6 +225,15 @@ describeOnBackends('Janus with its tables in pieces', () => {
   });
 });
 
+describe('a worker that loads the model again', () => {
+  it('cuts it as this thread did, whatever its own backend allows', async () => {
+    allowed.bytes = LARGEST_OTHER;
+    const model = await loadJanus(at('bin'), { frozen: true });
+    model.dispose();
+    expect(model.recipe?.args).toEqual([at('bin'), { frozen: true, maxTensorBytes: LARGEST_OTHER }]);
+  });
+});
+
 describe('loadJanus refuses, before a weight is read,', () => {
   const refusal = async (options: LoadJanusOptions): Promise<Error> => {
     const before = tf.memory().numTensors;
