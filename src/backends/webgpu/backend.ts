@@ -73,6 +73,7 @@ export interface WebGpuBackend extends tf.KernelBackend {
   computePassEncoder: PassEncoder | null;
   dispatchCountInPass: number;
   makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+  incRef(id: object): void;
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;

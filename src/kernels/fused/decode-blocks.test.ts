@@ -127,12 +127,13 @@ const PLAY: Play = {
   ...{ lengths: [4, 9], sources: [1, 0, 1], steps: 5, seed: 1 },
 };
 
-describeFused('decodeBlocks', [DECODE_BLOCKS], () => {
-  it('gives what stock operations give, and the very bits of the kernels of its parts', () =>
+describeFused('decodeBlocks', [DECODE_BLOCKS], (build) => {
+  it('gives what stock operations give, and on wasm the very bits of the kernels of its parts', () =>
     fc.assert(
       fc.asyncProperty(plays, async (play) => {
         const whole = await played(play, decodeBlocks);
-        expect(await played(play, composedDecodeBlocks)).toEqual(whole);
+        // On WebGPU norms are part of the products, fewer programs and other last bits.
+        if (build !== 'webgpu') expect(await played(play, composedDecodeBlocks)).toEqual(whole);
         if (play.heads * play.size < WELL_CONDITIONED) return;
         const composed = await withComposed(() => played(play, decodeBlocks));
         whole.forEach((logits, t) => void expect(logits).toBeAllclose(composed[t] as Float32Array, 1e-5));

@@ -9,6 +9,8 @@ type Attributes = Readonly<Record<string, number>>;
 export interface Gpu {
   /** A tensor to write to, its numbers whatever was in its memory. */
   readonly output: (shape: readonly number[], dtype?: 'float32' | 'int32') => tf.TensorInfo;
+  /** The numbers of a tensor as another tensor: nothing is copied. */
+  readonly share: (tensor: tf.TensorInfo) => tf.TensorInfo;
   readonly run: (program: WebGpuProgram, run: WebGpuRun) => void;
   /** Gives up what `output` made for the kernel alone, once what was recorded has read it. */
   readonly dispose: (tensor: tf.TensorInfo) => void;
@@ -36,6 +38,10 @@ export function registerKernels(list: readonly WebGpuKernel[]): void {
 function gpuOf(backend: WebGpuBackend): Gpu {
   return {
     output: (shape, dtype = 'float32') => backend.makeTensorInfo([...shape], dtype),
+    share: ({ dataId, shape, dtype }) => {
+      backend.incRef(dataId);
+      return { dataId, shape, dtype };
+    },
     run: (program, run) => runProgram(backend, program, run),
     dispose: ({ dataId }) => void backend.disposeData(dataId),
   };

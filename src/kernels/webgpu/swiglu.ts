@@ -5,8 +5,8 @@ import type { WebGpuProgram } from './program.js';
 
 const WORKGROUP = 64;
 
-/** σ without an overflow: of e^−|x|. */
-const SIGMOID = `
+/** `sigmoid(x)` without an overflow: of e^−|x|. */
+export const SIGMOID = `
 fn sigmoid(x: f32) -> f32 {
   let e = exp(-abs(x));
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
