@@ -132,7 +132,7 @@ const PLAY: Play = {
   seed: 1,
 };
 
-describeFused('keyValueCaches', [FILL_CACHE, DECODE_ATTENTION], () => {
+describeFused('keyValueCaches', [FILL_CACHE, DECODE_ATTENTION], (build) => {
   it('give what stock operations give, while sequences leave', () =>
     fc.assert(
       fc.asyncProperty(plays, async (play) => {
@@ -229,5 +229,16 @@ describeFused('keyValueCaches', [FILL_CACHE, DECODE_ATTENTION], () => {
     await expectNoLeak(async () => void (await played(PLAY)));
     await withComposed(() => expectNoLeak(async () => void (await played(PLAY))));
     await expectNoLeak(() => keyValueCaches(PLAY.plan, 3).dispose());
+  });
+
+  it.runIf(build === 'webgpu')('are refused where they are larger than what a shader reaches', async () => {
+    const sources = new Int32Array(2 ** 20);
+    await expectNoLeak(() => {
+      const caches = keyValueCaches({ ...PLAY.plan, ownLength: 100, lengths: Int32Array.of(1), sources }, 1);
+      const x = tf.zeros<tf.Rank.R2>([1, 12]);
+      expect(() => caches.blocks[0]?.fill(x, x)).toThrow(/shaders reach at most/); // 5 GB each
+      x.dispose();
+      caches.dispose();
+    });
   });
 });

@@ -141,7 +141,8 @@ export function forwardProgram(size: number): WebGpuProgram {
     outputs: floats('mixed', 'normalizers'),
     params: PARAMS,
     workgroup: WORKGROUP,
-    source: `${SOFTMAX}${HEADER}${reader('q')}${reader('k')}${reader('v')}
+    get source() {
+      return `${SOFTMAX}${HEADER}${reader('q')}${reader('k')}${reader('v')}
 fn finite(score: f32, seen: bool) -> f32 {
   return select(score, LOWEST, !seen || infects(score));
 }
@@ -182,7 +183,8 @@ ${write('mixed', parts, ' / total[i]')}
       if (row < params.length) { normalizers[line + row] = most[i] + log(total[i]); }
     }
   }
-}`,
+}`;
+    },
   };
 }
 
@@ -212,7 +214,8 @@ export function queryGradientProgram(size: number): WebGpuProgram {
     outputs: floats('dq'),
     params: PARAMS,
     workgroup: WORKGROUP,
-    source: `${SOFTMAX}${HEADER}${each(['q', 'k', 'v', 'dy'], reader)}${LINES}${PULLS}
+    get source() {
+      return `${SOFTMAX}${HEADER}${each(['q', 'k', 'v', 'dy'], reader)}${LINES}${PULLS}
 fn main(group: u32, lane: u32) {
   ${begin(true)}
 ${sums(parts)}
@@ -229,7 +232,8 @@ ${putWeights(`pull(scores[i][j], pulls[i][j], ${QUERY_SEES}, z[i], m[i])`)}
     ${mix('k', parts)}
   }
 ${write('dq', parts)}
-}`,
+}`;
+    },
   };
 }
 
@@ -242,7 +246,8 @@ export function keyGradientProgram(size: number): WebGpuProgram {
     outputs: floats('dk'),
     params: PARAMS,
     workgroup: WORKGROUP,
-    source: `${SOFTMAX}${HEADER}${each(['q', 'k', 'v', 'dy'], reader)}${LINES}${PULLS}
+    get source() {
+      return `${SOFTMAX}${HEADER}${each(['q', 'k', 'v', 'dy'], reader)}${LINES}${PULLS}
 fn main(group: u32, lane: u32) {
   ${begin(false)}
 ${sums(parts)}
@@ -259,7 +264,8 @@ ${putWeights(`pull(scores[i][j], pulls[i][j], ${SEEN_BY}, z[j], m[j])`)}
     ${mix('q', parts)}
   }
 ${write('dk', parts)}
-}`,
+}`;
+    },
   };
 }
 
@@ -272,7 +278,8 @@ export function valueGradientProgram(size: number): WebGpuProgram {
     outputs: floats('dv'),
     params: PARAMS,
     workgroup: WORKGROUP,
-    source: `${SOFTMAX}${HEADER}${each(['q', 'k', 'dy'], reader)}${LINES}
+    get source() {
+      return `${SOFTMAX}${HEADER}${each(['q', 'k', 'dy'], reader)}${LINES}
 fn weight(score: f32, seen: bool, normalizer: f32) -> f32 {
   if (!seen) { return 0.0; }
   return vanishing_exp(score - normalizer);
@@ -290,6 +297,7 @@ ${putWeights(`weight(scores[i][j], ${SEEN_BY}, z[j])`)}
     ${mix('dy', parts)}
   }
 ${write('dv', parts)}
-}`,
+}`;
+    },
   };
 }

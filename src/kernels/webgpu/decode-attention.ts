@@ -114,7 +114,8 @@ export function attendProgram(size: number): WebGpuProgram {
       ...{ contextRoom: 'u32', room: 'u32', scale: 'f32' },
     },
     workgroup: lanes,
-    source: `${SOFTMAX}${ROTATE}
+    get source() {
+      return `${SOFTMAX}${ROTATE}
 var<workgroup> query: array<f32, ${LARGEST_HEAD}>;
 var<workgroup> weights: array<f32, ${tile}>;
 var<workgroup> parts: array<f32, ${lanes}>;
@@ -223,6 +224,7 @@ fn main(group: u32, lane: u32) {
     for (var i = 0u; i < turns; i++) { sum += parts[i * params.channels + lane]; }
     mixed[(row * params.heads + head) * size + lane] = sum / total;
   }
-}`,
+}`;
+    },
   };
 }

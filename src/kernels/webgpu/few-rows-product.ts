@@ -40,7 +40,9 @@ function programOf(variant: Variant): WebGpuProgram {
     outputs: names(...outs),
     params: { rows: 'u32', inner: 'u32', epsilon: 'f32', ...columns } satisfies Record<string, Scalar>,
     workgroup: COLUMNS * slices,
-    source: sourceOf(variant),
+    get source() {
+      return sourceOf(variant);
+    },
   };
 }
 
@@ -50,6 +52,18 @@ function sourceOf({ kind, matrices, normed, fours, slices }: Variant): string {
   // Twice as many lanes as terms in a chunk: each loads some of the fours of one term.
   const loads = Math.max(1, fours / 2);
   const sums = listOf(kind === 'gated' ? 2 : 1);
+  const terms = (
+    m: number,
+  ): string => `for (var t = 0u; t < min(${TERMS}u, params.inner - min(first, params.inner)); t++) {
+        ${sums.map((s) => `let term${s} = w${kind === 'gated' ? s : m}[(first + t) * width + column];`).join(' ')}
+        let at = slice * ${TERMS}u + t;
+        ${listOf(fours)
+          .map((f) => {
+            const four = `four${f}`;
+            return `let ${four} = room[${f * chunk}u + at]; ${sums.map((s) => `sum${s}_${f} += ${four} * term${s};`).join(' ')}`;
+          })
+          .join('\n        ')}
+      }`;
   return `${kind === 'gated' ? SIGMOID : ''}
 // Of a chunk of the sum, the rows in fours; then what is added up.
 var<workgroup> room: array<vec4<f32>, ${Math.max(chunk * fours, lanes)}>;
@@ -77,7 +91,9 @@ fn main(group: u32, lane: u32) {
   if (tile * ${COLUMNS}u >= width) { return; }
   let column = tile * ${COLUMNS}u + lane % ${COLUMNS}u;
   let slice = lane / ${COLUMNS}u;
-  ${sums.map((s) => `var sums${s}: array<vec4<f32>, ${fours}>;`).join('\n  ')}
+  ${listOf(fours)
+    .flatMap((f) => sums.map((s) => `var sum${s}_${f} = vec4<f32>();`))
+    .join(' ')}
   ${normed ? `var squares: array<vec4<f32>, ${loads}>;` : ''}
   for (var k0 = 0u; k0 < params.inner; k0 += ${chunk}u) {
     workgroupBarrier();
@@ -91,34 +107,23 @@ fn main(group: u32, lane: u32) {
         room[i] = four;
       }
     }
-    ${sums.map((s) => `var terms${s}: array<f32, ${TERMS}>;`).join('\n    ')}
+    workgroupBarrier();
     let first = k0 + slice * ${TERMS}u;
     if (column < width) {
       ${listOf(parts)
-        .map((m) => {
-          const load = sums
-            .map((s) => `terms${s}[t] = w${kind === 'gated' ? s : m}[(first + t) * width + column];`)
-            .join(' ');
-          const loop = `for (var t = 0u; t < ${TERMS}u; t++) { if (first + t < params.inner) { ${load} } }`;
-          return parts === 1 ? loop : `if (part == ${m}u) { ${loop} }`;
-        })
+        .map((m) => (parts === 1 ? terms(m) : `if (part == ${m}u) { ${terms(m)} }`))
         .join('\n      ')}
-    }
-    workgroupBarrier();
-    for (var t = 0u; t < ${TERMS}u; t++) {
-      for (var f = 0u; f < ${fours}u; f++) {
-        let four = room[f * ${chunk}u + slice * ${TERMS}u + t];
-        ${sums.map((s) => `sums${s}[f] += four * terms${s}[t];`).join(' ')}
-      }
     }
   }
   ${normed ? scaleSums(fours, chunk, loads, lanes, sums) : ''}
-  for (var f = 0u; f < ${fours}u; f++) {
+  ${listOf(fours)
+    .map(
+      (f) => `{
     ${sums
       .map(
         (s) => `
     workgroupBarrier();
-    room[lane] = sums${s}[f];
+    room[lane] = sum${s}_${f};
     workgroupBarrier();
     var total${s} = vec4<f32>();
     for (var other = 0u; other < ${slices}u; other++) {
@@ -126,13 +131,15 @@ fn main(group: u32, lane: u32) {
     }`,
       )
       .join('')}
-    if (slice == f % ${slices}u && column < width) {
+    if (slice == ${f % slices}u && column < width) {
       for (var i = 0u; i < 4u; i++) {
-        let row = row0 + 4u * f + i;
+        let row = row0 + ${4 * f}u + i;
         if (row < params.rows) { ${store(kind, parts)} }
       }
     }
-  }
+  }`,
+    )
+    .join('\n  ')}
 }`;
 }
 
@@ -158,12 +165,16 @@ function scaleSums(
   workgroupBarrier();
   if (lane < ${8 * fours}u) { room[lane] = eighth; }
   workgroupBarrier();
-  for (var f = 0u; f < ${fours}u; f++) {
+  ${listOf(fours)
+    .map(
+      (f) => `{
     var square = vec4<f32>();
-    for (var j = 0u; j < 8u; j++) { square += room[f * 8u + j]; }
+    for (var j = 0u; j < 8u; j++) { square += room[${f * 8}u + j]; }
     let scale = 1.0 / sqrt(square / f32(params.inner) + params.epsilon);
-    ${sums.map((s) => `sums${s}[f] *= scale;`).join(' ')}
-  }`;
+    ${sums.map((s) => `sum${s}_${f} *= scale;`).join(' ')}
+  }`,
+    )
+    .join('\n  ')}`;
 }
 
 function store(kind: Kind, parts: number): string {

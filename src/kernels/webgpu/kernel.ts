@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { BicotError } from '../../errors.js';
 import type { WebGpuBackend } from '../../backends/webgpu/backend.js';
 import { runProgram, type WebGpuProgram, type WebGpuRun } from './program.js';
 
@@ -7,7 +8,10 @@ type Attributes = Readonly<Record<string, number>>;
 
 /** What a kernel computes with. */
 export interface Gpu {
-  /** A tensor to write to, its numbers whatever was in its memory. */
+  /**
+   * A tensor to write to, its numbers whatever was in its memory.
+   * @throws BicotError `unsupported` if it is larger than what the device binds: WebGPU itself would only go on with garbage
+   */
   readonly output: (shape: readonly number[], dtype?: 'float32' | 'int32') => tf.TensorInfo;
   /** The numbers of a tensor as another tensor: nothing is copied. */
   readonly share: (tensor: tf.TensorInfo) => tf.TensorInfo;
@@ -37,7 +41,17 @@ export function registerKernels(list: readonly WebGpuKernel[]): void {
 
 function gpuOf(backend: WebGpuBackend): Gpu {
   return {
-    output: (shape, dtype = 'float32') => backend.makeTensorInfo([...shape], dtype),
+    output: (shape, dtype = 'float32') => {
+      const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+      const most = backend.device.limits.maxStorageBufferBindingSize;
+      if (bytes > most) {
+        throw new BicotError(
+          'unsupported',
+          `WebGPU: a kernel makes [${shape}], ${bytes} bytes, but this device's shaders reach at most ${most} of a tensor. Compute fewer rows at once.`,
+        );
+      }
+      return backend.makeTensorInfo([...shape], dtype);
+    },
     share: ({ dataId, shape, dtype }) => {
       backend.incRef(dataId);
       return { dataId, shape, dtype };

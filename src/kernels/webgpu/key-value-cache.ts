@@ -62,6 +62,8 @@ export const KEY_VALUE_CACHE_KERNELS: readonly WebGpuKernel[] = [
       const { k, v, cos, sin, lengths } = inputs as Tensors;
       const [contexts] = (lengths as tf.TensorInfo).shape as [number];
       const [length, room] = [roomFor(contextLength), roomFor(ownLength)];
+      // The largest first, in case that it is too large.
+      const [keys, values] = [output([slots, heads, size, room]), output([slots, heads, room, size])];
       const contextKeys = output([contexts, heads, size, length]);
       const contextValues = output([contexts, heads, length, size]);
       const count = sizeOf(contextKeys);
@@ -70,10 +72,7 @@ export const KEY_VALUE_CACHE_KERNELS: readonly WebGpuKernel[] = [
         params: { count, length, heads, size },
         groups: Math.ceil(count / WORKGROUP),
       });
-      return [
-        ...[contextKeys, contextValues],
-        ...[output([slots, heads, size, room]), output([slots, heads, room, size])],
-      ];
+      return [contextKeys, contextValues, keys, values];
     },
   },
   {

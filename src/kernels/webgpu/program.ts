@@ -19,7 +19,10 @@ export interface WebGpuProgram {
   readonly params: Readonly<Record<string, Scalar>>;
   /** Invocations in a workgroup. */
   readonly workgroup: number;
-  /** WGSL with `fn main(group: u32, lane: u32)`: the workgroup's number, and the invocation's in it. */
+  /**
+   * WGSL with `fn main(group: u32, lane: u32)`: the workgroup's number, and the invocation's in it. Read once, so that a
+   * getter may put it together.
+   */
   readonly source: string;
 }
 
