@@ -141,6 +141,16 @@ describeFused('decodeBlocks', [DECODE_BLOCKS], (build) => {
       { numRuns: 25 },
     ));
 
+  it('gives what stock operations give, of more rows and longer sums than a tile has', async () => {
+    const wide: Play = {
+      ...{ heads: 3, size: 88, hidden: 300, vocabulary: 37, blocks: 2, lengths: [4, 70], steps: 2, seed: 3 },
+      sources: Array.from({ length: 19 }, (_, row) => row % 2),
+    };
+    const fused = await played(wide, decodeBlocks);
+    const composed = await withComposed(() => played(wide, decodeBlocks));
+    fused.forEach((logits, t) => void expect(logits).toBeAllclose(composed[t] as Float32Array, 1e-5));
+  });
+
   it('is one kernel, where its parts are in place', async () => {
     const { kernelNames } = await tf.profile(async () => {
       await played({ ...PLAY, steps: 1 }, decodeBlocks);

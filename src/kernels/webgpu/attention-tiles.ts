@@ -117,9 +117,8 @@ const write = (out: string, parts: number, divided = ''): string => `
   }`;
 
 const PARAMS = { length: 'u32', size: 'u32', width: 'u32', heads: 'u32' } as const;
-const F32 = 'f32' as const;
-const floats = <const Names extends readonly string[]>(...names: Names): Record<Names[number], 'f32'> =>
-  Object.fromEntries(names.map((name) => [name, F32])) as Record<Names[number], 'f32'>;
+const floats = (...names: readonly string[]): Record<string, 'f32'> =>
+  Object.fromEntries(names.map((name) => [name, 'f32']));
 
 const partsOf = (size: number): number => Math.ceil(size / CHANNELS);
 
@@ -142,7 +141,7 @@ export function forwardProgram(size: number): WebGpuProgram {
     params: PARAMS,
     workgroup: WORKGROUP,
     get source() {
-      return `${SOFTMAX}${HEADER}${reader('q')}${reader('k')}${reader('v')}
+      return `${SOFTMAX}${HEADER}${each(['q', 'k', 'v'], reader)}
 fn finite(score: f32, seen: bool) -> f32 {
   return select(score, LOWEST, !seen || infects(score));
 }

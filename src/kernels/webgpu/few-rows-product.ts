@@ -52,15 +52,20 @@ function sourceOf({ kind, matrices, normed, fours, slices }: Variant): string {
   // Twice as many lanes as terms in a chunk: each loads some of the fours of one term.
   const loads = Math.max(1, fours / 2);
   const sums = listOf(kind === 'gated' ? 2 : 1);
-  const terms = (
-    m: number,
-  ): string => `for (var t = 0u; t < min(${TERMS}u, params.inner - min(first, params.inner)); t++) {
-        ${sums.map((s) => `let term${s} = w${kind === 'gated' ? s : m}[(first + t) * width + column];`).join(' ')}
-        let at = slice * ${TERMS}u + t;
+  // As many turns for all, so that the loop can be unrolled and its reads go out together; what is read beyond the end is
+  // memory that the shader may read, and counts for 0.
+  const terms = (m: number): string => `for (var t = 0u; t < ${TERMS}u; t++) {
+        let k = first + t;
+        ${sums
+          .map(
+            (s) =>
+              `let term${s} = select(0.0, w${kind === 'gated' ? s : m}[k * width + column], k < params.inner);`,
+          )
+          .join(' ')}
         ${listOf(fours)
           .map((f) => {
-            const four = `four${f}`;
-            return `let ${four} = room[${f * chunk}u + at]; ${sums.map((s) => `sum${s}_${f} += ${four} * term${s};`).join(' ')}`;
+            const add = sums.map((s) => `sum${s}_${f} += four${f} * term${s};`).join(' ');
+            return `let four${f} = room[${f * chunk}u + slice * ${TERMS}u + t]; ${add}`;
           })
           .join('\n        ')}
       }`;
