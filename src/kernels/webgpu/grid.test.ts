@@ -3,11 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { BACKENDS, expectNoLeak } from '../../../test/support/backends.js';
 import { normal, sameBits, take } from '../../../test/support/kernel-properties.js';
 import { adamWUpdate } from '../adamw.js';
+import { causalAttention } from '../causal-attention.js';
+import { type Decoder, decodeBlocks } from '../decode-blocks.js';
 import { embed } from '../embedding.js';
 import { fusedDrawTokens } from '../fused/draw-tokens.js';
 import { fusedProduct } from '../fused/linear.js';
+import { keyValueCaches } from '../key-value-cache.js';
 import { projections } from '../linear.js';
+import { packLinear } from '../packed-linear.js';
 import { addRmsNorm, rmsNorm } from '../rms-norm.js';
+import { rotaryTables } from '../rotary.js';
 import { swiglu } from '../swiglu.js';
 import { tokenLogProbs } from '../token-log-probs.js';
 
@@ -20,6 +25,30 @@ const ids = (count: number, range: number): tf.Tensor1D =>
 /** Values of an operation, and the gradients of its inputs. */
 function withGradients(operation: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] {
   return [operation(...inputs), ...tf.grads((...xs) => tf.sum(tf.square(operation(...xs))))(inputs)];
+}
+
+/** Ten rows through one block, after a context of four positions. */
+function decoded(): tf.Tensor[] {
+  const sources = new Int32Array(10);
+  const caches = keyValueCaches({ heads: 2, size: 6, ownLength: 3, lengths: Int32Array.of(4), sources }, 1);
+  const [cache] = caches.blocks as [(typeof caches.blocks)[0]];
+  cache.fill(normal('keys', [4, 12]), normal('values', [4, 12]));
+  caches.step({ slots: sources.map((_, row) => row), positions: sources.map(() => 4) });
+  const square = (name: string) => normal(name, [12, 12]);
+  const packed = [
+    packLinear([square('q'), square('k'), square('v')]),
+    packLinear([square('o')]),
+    packLinear([normal('gate', [12, 600]), normal('up', [12, 600])]),
+    packLinear([normal('down', [600, 12])]),
+    packLinear([normal('head', [12, 600])]),
+  ] as const;
+  const [attention, output, gated, down, head] = packed;
+  const gain = tf.ones<tf.Rank.R1>([12]);
+  const block = { attentionNorm: gain, mlpNorm: gain, attention, output, gated, down, cache };
+  const decoder: Decoder = { blocks: [block], finalNorm: gain, head, epsilon: 1e-6 };
+  const logits = decodeBlocks(normal('x', [10, 12]), decoder);
+  for (const each of [...packed, caches]) each.dispose();
+  return [logits];
 }
 
 type Pair = [tf.Tensor, tf.Tensor];
@@ -46,6 +75,20 @@ const OPERATIONS: Readonly<Record<string, () => tf.Tensor[]>> = {
     ),
   embed: () =>
     withGradients((table) => embed(table as tf.Tensor2D, ids(300, 90)), [normal('table', [100, 70])]),
+  causalAttention: () => {
+    const tables = rotaryTables([...new Array(70).keys()], 6);
+    return withGradients(
+      (q, k, v) => causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, tables, 2),
+      ['q', 'k', 'v'].map((name) => normal(name, [6 * 70, 12])),
+    );
+  },
+  packLinear: () => {
+    const packed = packLinear([normal('w', [30, 300]), normal('u', [30, 50])]);
+    const products = packed.multiply(normal('x', [40, 30]));
+    packed.dispose();
+    return products;
+  },
+  decodeBlocks: decoded,
   tokenLogProbs: () =>
     withGradients(
       (logits) => tokenLogProbs(logits as tf.Tensor2D, ids(100, 90)),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { BicotError } from '../../errors.js';
 import type { WebGpuBackend } from '../../backends/webgpu/backend.js';
+import { BicotError } from '../../errors.js';
 import { runProgram, type WebGpuProgram, type WebGpuRun } from './program.js';
 
 type Inputs = Readonly<Record<string, tf.TensorInfo>>;
