@@ -32,6 +32,7 @@ export default defineConfig({
       'src/train/optimizer.test.ts',
       'test/objective-reference.test.ts',
       'test/reference.test.ts',
+      'test/transformer-policy.test.ts',
     ],
     exclude: ['**/node_modules/**'],
     setupFiles: ['test/packages/webgpu/vitest-setup.mjs', 'test/support/setup.ts'],
