@@ -27,8 +27,8 @@ let fma = false;
 let gradientsRegistered = false;
 
 /**
- * Chooses between fused kernels, where the backend has them (the default: wasm has all of them with bicot, WebGPU
- * most, others when somebody registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
+ * Chooses between fused kernels, where the backend has them (the default: wasm and WebGPU have them with bicot, others when somebody
+ * registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
  * tested against. Takes effect for what is computed from then on.
  * @throws BicotError `value`, or `unsupported` if `fma` is asked of an engine without relaxed SIMD
  */
