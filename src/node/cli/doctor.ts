@@ -5,7 +5,7 @@ const HELP = `usage: bicot doctor [--backend NAME]
 
 Starts a backend and says what runs.
 
-  --backend NAME   node-gpu, node, wasm or cpu; default: the best installed
+  --backend NAME   node-gpu, webgpu, node, wasm or cpu; default: the best installed
   --help           this text`;
 
 /**

@@ -8,8 +8,12 @@ import { type Environment, lastLines, runProgram } from './run-program.js';
 import type { Settings } from './settings.js';
 import type { Undo } from './undo.js';
 
-/** What the package's own installer makes: links or libraries, and the addon. */
-const MADE = ['deps', 'lib'] as const;
+/** What the package's own installer makes: links or libraries, the addon, and a failed build of it. */
+const MADE = ['deps', 'lib', 'build'] as const;
+
+/** Lines of a log that say where a program failed, and not why. */
+const NOISE =
+  /^(node-pre-gyp|gyp) (info|ERR! (stack +at|System|command|cwd|node|not ok|\$npm))|^Failed to execute/;
 
 /** True if the package's addon was built against this unpacked wheel. */
 export function isLinked(folder: string, { home }: Settings): boolean {
@@ -103,7 +107,8 @@ function nodeHeaders(environment: Environment): Environment {
 
 async function removeTemporary(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith('build-tmp-napi-v')) await rm(join(folder, name), { recursive: true, force: true });
+    if (name.startsWith('build-tmp-napi-v') || name === 'build')
+      await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -114,8 +119,12 @@ function buildFailure(log: string): BicotError {
   const remedy = noHeaders
     ? "Node's headers were not to be had: install them (`apt install libnode-dev` for Debian's Node, or Node from nodejs.org), or set npm_config_nodedir to a folder with include/node."
     : 'Run `apt install build-essential`; if that is there, the lines below say what is wrong.';
+  const telling = log
+    .split('\n')
+    .filter((line) => !NOISE.test(line))
+    .join('\n');
   return new BicotError(
     'backend',
-    `install-native: the addon did not build. ${remedy}\n${lastLines(log, 30)}`,
+    `install-native: the addon did not build. ${remedy}\n${lastLines(telling)}`,
   );
 }
