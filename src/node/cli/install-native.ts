@@ -60,14 +60,14 @@ export async function installNativeCommand(args: readonly string[]): Promise<num
 }
 
 function report({ changed, version, gpu, backend, home }: InstalledNative, wantsGpu: boolean): void {
-  const runs = `TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}`;
+  const done = changed ? 'Done' : 'Nothing to do';
+  if (gpu || !wantsGpu) {
+    console.log(
+      `${done}: selectBackend('${backend}') runs TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}.`,
+    );
+    return;
+  }
   console.log(
-    changed
-      ? `Done: selectBackend('${backend}') runs ${runs}.`
-      : `Nothing to do: selectBackend('${backend}') runs ${runs}.`,
-  );
-  if (!wantsGpu || gpu) return;
-  console.log(
-    `TensorFlow found no GPU. Check that nvidia-smi lists one. If TensorFlow misses libraries (TF_CPP_MIN_LOG_LEVEL=0 shows it), start Node with\n  export LD_LIBRARY_PATH=$(printf '%s:' ${home}/nvidia/*/lib)`,
+    `${done}: TensorFlow ${version} is there, but found no GPU. Check that nvidia-smi lists one. If TensorFlow misses libraries (TF_CPP_MIN_LOG_LEVEL=0 shows it), start Node with\n  export LD_LIBRARY_PATH=$(printf '%s:' ${home}/nvidia/*/lib)`,
   );
 }

@@ -3,8 +3,8 @@
  *
  *     node test/packages/native/run.mjs bicot-0.1.0.tgz FOLDER
  *
- * The folder is made, and stays, for suites.mjs. Needs what npm and pip need to download. Prints one `ok` or `not ok` line per check, or one `skip` line where tools or the wheel are not to
- * be had; exits with 1 if a check failed.
+ * The folder is made, and stays, for suites.mjs. Needs what npm and pip need to download. Prints one `ok` or `not ok` line
+ * per check, or one `skip` line where tools or the wheel are not to be had; exits with 1 if a check failed.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

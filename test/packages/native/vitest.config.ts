@@ -29,5 +29,6 @@ export default defineConfig({
     setupFiles: ['test/packages/native/vitest-setup.ts', 'test/support/setup.ts'],
     sequence: { setupFiles: 'list' }, // the backend first
     env: { BICOT_TEST_BACKENDS: 'tensorflow' },
+    testTimeout: 120_000,
   },
 });
