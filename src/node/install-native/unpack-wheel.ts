@@ -45,8 +45,11 @@ export async function unpackWheel(settings: Settings, tools: Tools, undo: Undo):
   }
   if (gpu) await addCuda(settings, tools, target, cudaPackages);
   await writeFile(join(target, COMPLETE), '');
-  await rm(home, { recursive: true, force: true }); // left by a version that was killed
-  await rename(target, home);
+  if (!existsSync(join(home, COMPLETE))) {
+    // Nobody else was faster: what is there is no whole wheel.
+    await rm(home, { recursive: true, force: true });
+    await rename(target, home);
+  }
   await removePartial();
 }
 
