@@ -82,8 +82,7 @@ npm_install() {
 }
 
 npm_uninstall() {
-  rm -r "node_modules/$last"
-  rmdir "node_modules/\${last%/*}" 2>/dev/null
+  rm -r "node_modules/$last" # and leaves an empty folder, as npm does
   manifests '{}'
 }
 

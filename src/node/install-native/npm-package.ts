@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BicotError } from '../../errors.js';
 import type { Tools } from './check-tools.js';
@@ -45,13 +45,14 @@ async function installPackage(settings: Settings, { npm }: Tools, undo: Undo): P
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const takeBackManifests = await rememberManifests(project, root);
   const modules = join(root, 'node_modules');
-  const hadModules = existsSync(modules);
+  const before = existsSync(modules) ? await readdir(modules) : undefined;
   undo.add(async () => {
-    if (!hadModules) await rm(modules, { recursive: true, force: true });
+    if (before === undefined) await rm(modules, { recursive: true, force: true });
     else if (findPackage(project, npmPackage) !== undefined) {
       await runProgram(npm, ['uninstall', ...options, npmPackage], { folder: project, environment });
     }
     await takeBackManifests();
+    if (before !== undefined) await removeOthers(modules, before); // npm leaves folders that are empty
     if (findPackage(project, npmPackage) !== undefined) throw new Error(`${npmPackage} is still installed`);
   });
   const { succeeded, log } = await runProgram(npm, ['install', ...options, '--save-optional', spec], {
@@ -65,6 +66,12 @@ async function installPackage(settings: Settings, { npm }: Tools, undo: Undo): P
     'backend',
     `install-native: npm could not install ${spec}. Check the network and npm's registry, or run \`npm install --ignore-scripts --save-optional ${spec}\` and see.\n${lastLines(log)}`,
   );
+}
+
+async function removeOthers(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!names.includes(name)) await rm(join(folder, name), { recursive: true });
+  }
 }
 
 /** The folder with the lockfile and `node_modules`: the project, or that of the workspaces it belongs to. */

@@ -47,14 +47,14 @@ const lacks = (printed, ...parts) => {
   return missing && `'${missing}' was not printed`;
 };
 
-/** Every file below a folder, with its size and time or where it leads. */
+/** Everything below a folder; files with size and time, those of npm with their content. */
 function snapshot(at) {
   const names = readdirSync(at, { recursive: true, encoding: 'utf8' }).sort();
   return names.map((name) => {
-    const { size, mtimeMs } = lstatSync(join(at, name));
-    return name.endsWith('.json')
-      ? `${name} ${readFileSync(join(at, name), 'utf8')}`
-      : `${name} ${size} ${mtimeMs}`;
+    const status = lstatSync(join(at, name));
+    if (status.isDirectory()) return `${name} a folder`;
+    if (name.endsWith('.json')) return `${name} ${readFileSync(join(at, name), 'utf8')}`;
+    return `${name} ${status.size} ${status.mtimeMs}`;
   });
 }
 
