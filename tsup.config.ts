@@ -4,21 +4,25 @@ import { defineConfig } from 'tsup';
 const CJS_URL =
   "const bicotFileUrl = typeof __filename === 'string' ? require('url').pathToFileURL(__filename).href : '';";
 
+/** The entry points, by the names of their files. */
+const library = {
+  index: 'src/index.ts',
+  browser: 'src/browser/index.ts',
+  models: 'src/models/index.ts',
+  'models/janus': 'src/models/janus/index.ts',
+  'models/llamagen': 'src/models/llamagen/index.ts',
+  node: 'src/node/index.ts',
+  worker: 'src/worker/index.ts',
+  'node-worker': 'src/node/worker-entry.ts',
+};
+
 // Dependencies and peers stay external (tsup's default): a bundled second copy of TensorFlow.js would not
-// share its tensors. `splitting` makes the entries of one format share their code.
+// share its tensors. `splitting` makes the entries of one format share their code, the command `cli` among them: it
+// loads modules of users that import bicot too.
 export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    browser: 'src/browser/index.ts',
-    models: 'src/models/index.ts',
-    'models/janus': 'src/models/janus/index.ts',
-    'models/llamagen': 'src/models/llamagen/index.ts',
-    node: 'src/node/index.ts',
-    worker: 'src/worker/index.ts',
-    'node-worker': 'src/node/worker-entry.ts',
-  },
+  entry: { ...library, cli: 'src/node/cli/bin.ts' },
   format: ['esm', 'cjs'],
-  dts: true,
+  dts: { entry: library },
   splitting: true,
   sourcemap: true,
   clean: true,

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'));
 const manifest = readJson('package.json');
 const paths = readJson('tsconfig.json').compilerOptions.paths as Record<string, string[]>;
-const sources = (tsup as { entry: Record<string, string> }).entry;
+const { cli, ...sources } = (tsup as { entry: Record<string, string> }).entry;
 
 /** Every public entry point, as the user writes it, with the name of its built files. */
 const entries = Object.keys(manifest.exports)
@@ -41,6 +41,11 @@ describe('package.json', () => {
       expect(byName).toBe(byPath);
     },
   );
+
+  it('has the command, which Node runs', () => {
+    expect(manifest.bin).toEqual({ bicot: 'dist/cli.js' });
+    expect(readFileSync(join(root, cli as string), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
 
   it('serves tools that do not read exports', () => {
     expect(manifest.main).toBe(manifest.exports['.'].require.default);

@@ -34,7 +34,7 @@ export function gammaWeighted(options: GammaOptions = {}): Surrogate {
         const logWeight = clamp(tf.sum(tf.mul(x as tf.Tensor, mask), 1, true), LOWEST, 20); // [N, 1]
         // log φ = λ + k·log w − λ·w
         const logPhi = tf.add(lambda, tf.sub(tf.mul(k, logWeight), tf.mul(lambda, tf.exp(logWeight))));
-        return { value: tf.exp(logPhi), gradFunc: () => [tf.zerosLike(logRatio)] };
+        return { value: tf.exp(logPhi), gradFunc: () => [tf.zeros(logRatio.shape)] };
       })(logRatio);
       return tf.neg(tf.mul(tf.mul(weight, advantages), logProbs)); // [N, T]
     },

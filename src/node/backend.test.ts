@@ -70,8 +70,8 @@ describe('selectBackend', () => {
   });
 
   it.each([
-    ['node-gpu', /npm install @tensorflow\/tfjs-node-gpu@/],
-    ['node', /npm install @tensorflow\/tfjs-node@/],
+    ['node-gpu', /npm install @tensorflow\/tfjs-node-gpu@.*`npx bicot install-native --gpu`/],
+    ['node', /npm install @tensorflow\/tfjs-node@.*`npx bicot install-native`/],
     ['webgpu', /packages webgpu and .*npm install webgpu @tensorflow\/tfjs-backend-webgpu@4/],
     ['cuda', /Unknown backend 'cuda'.*node-gpu, webgpu, node, wasm, cpu/],
   ])('says what to do when %s cannot be had', async (name, message) => {

@@ -6,6 +6,7 @@ import { twoCopies, verifyBackend } from '../backends/verify.js';
 import type { WebGpuOptions } from '../backends/webgpu/start.js';
 import { BicotError } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
+import { repairRound } from './native-kernels.js';
 import { startWebGpuInNode, WEBGPU_PACKAGES } from './webgpu.js';
 
 /** The backends a Node process can run on, best first. */
@@ -90,7 +91,7 @@ function readyOrThrow(name: BackendName, result: Attempt): string {
     const several = packages.length > 1;
     throw new BicotError(
       'backend',
-      `Backend '${name}' needs the package${several ? 's' : ''} ${packages.join(' and ')}, which ${several ? 'are' : 'is'} not installed in this project. Run \`npm install ${packages.map(versioned).join(' ')}\`, or choose 'wasm', which needs no installation.`,
+      `Backend '${name}' needs the package${several ? 's' : ''} ${packages.join(' and ')}, which ${several ? 'are' : 'is'} not installed in this project. Run \`npm install ${packages.map(versioned).join(' ')}\`${orBuild(name)}, or choose 'wasm', which needs no installation.`,
     );
   }
   if (result.kind === 'broken') {
@@ -108,6 +109,12 @@ function readyOrThrow(name: BackendName, result: Attempt): string {
     );
   }
   return result.description;
+}
+
+/** The other way to a native backend. */
+function orBuild(name: BackendName): string {
+  if (name !== 'node' && name !== 'node-gpu') return '';
+  return `, or on Linux \`npx bicot install-native${name === 'node-gpu' ? ' --gpu' : ''}\` for a current TensorFlow`;
 }
 
 /** A package of TensorFlow.js has the version of the rest of it. */
@@ -170,6 +177,7 @@ async function attemptNative(pkg: string, folders: readonly string[]): Promise<A
   prepareNative();
   const native = createRequire(file)(file) as { readonly Tensor?: unknown };
   if (native.Tensor !== tf.Tensor) throw twoCopies(pkg);
+  repairRound();
   return await start('tensorflow', () =>
     usesGpu() ? `native TensorFlow on the GPU (${pkg})` : `native TensorFlow on the CPU (${pkg})`,
   );

@@ -3,8 +3,8 @@
  * systems can load it: the libraries under test are handed in.
  * @param parallel workers, if any
  */
-async function oneStep({ tf, bicot, models, node, parallel }) {
-  const { name } = await node.selectBackend('wasm');
+async function oneStep({ tf, bicot, models, node, parallel, backend = 'wasm' }) {
+  const { name } = await node.selectBackend(backend);
   const tokenizer = models.wordTokenizer(['<end>', '<image>'], ['a', 'dog', 'cat', 'left', 'right']);
   const policy = models.createTransformer(
     {
@@ -80,9 +80,9 @@ exports.checkParallel = async function checkParallel(libraries) {
   }
 };
 
-exports.checkStep = function checkStep({ backend, steps, moved, leaked }) {
+exports.checkStep = function checkStep({ backend, steps, moved, leaked }, expected = 'wasm') {
   const assert = require('node:assert/strict');
-  assert.equal(backend, 'wasm');
+  assert.equal(backend, expected);
   assert.equal(steps.length, 1);
   const [{ levels, gradNorm, reward }] = steps;
   assert.deepEqual(Object.keys(levels).sort(), ['semantic', 'token']);
