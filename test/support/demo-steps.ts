@@ -28,7 +28,7 @@ export interface DemoSteps {
 }
 
 /** Short, so that a GPU in software is done in a minute. */
-const [PLAN, PICTURE] = [3, 3];
+const [PLAN, PICTURE] = [2, 2];
 
 /**
  * Trains the demo's policy for three steps.
@@ -74,7 +74,7 @@ export async function demoSteps(
       };
       return rollout({ ...request, sample });
     },
-    // Nothing that a picture of three tokens deserves: some number that differs within a group.
+    // Nothing that a picture of two tokens deserves: some number that differs within a group.
     reward: async (samples) =>
       samples.map(({ tokens }) => {
         const ids = [...(tokens.semantic ?? []), ...(tokens.token ?? [])];
