@@ -1,6 +1,14 @@
 /** bicot: reinforcement learning for autoregressive image generators, as composable functions on TensorFlow.js tensors. */
 
-// Conformance: does a model or a reward of one's own keep the contract?
+// Conformance: does a model or a reward of one's own keep the contract, and does a backend compute what it should?
+export type { BackendCheckKind } from './conformance/backend/backend-case.js';
+export {
+  type BackendCheck,
+  type BackendProgress,
+  type BackendReport,
+  type CheckBackendOptions,
+  checkBackend,
+} from './conformance/backend/check-backend.js';
 export type { CheckLevel, CheckResult, ConformanceReport } from './conformance/check-result.js';
 export { formatReport } from './conformance/format-report.js';
 export { checkPolicy, type PolicyCheck, type PolicyReport } from './conformance/policy/check-policy.js';

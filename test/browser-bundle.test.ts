@@ -114,9 +114,10 @@ describe('the sources', async () => {
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],
-      ['rollout', 'conformance'],
+      ['rollout'],
       ['parallel'],
       ['train'],
+      ['conformance'],
       ['doctor'],
       ['index', 'browser', 'node', 'worker'],
     ];
@@ -137,6 +138,16 @@ describe('the sources', async () => {
         .map((imported) => `${path} imports ${imported}`),
     );
     expect(upward).toEqual([]);
+  });
+
+  it('know which backend runs only where backends are made, chosen or given kernels', () => {
+    const rooms = ['backends', 'kernels', 'node', 'browser'].map((room) => join('src', room, ''));
+    const branches = /\bgetBackend\(|["'`](wasm|webgpu|tensorflow)["'`]/;
+    expect(
+      offenders(({ path, code }) => !rooms.some((room) => path.startsWith(room)) && branches.test(code)),
+    ).toEqual([]);
+    const found = offenders(({ code }) => branches.test(code));
+    expect(found, 'so that the test above can fail').toContain('src/backends/traits.ts');
   });
 
   it('never wait for the device and never use the library sampler, which repeats itself within a group', () => {

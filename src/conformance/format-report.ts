@@ -1,19 +1,23 @@
+import type { BackendReport } from './backend/check-backend.js';
 import type { CheckLevel, CheckResult, ConformanceReport } from './check-result.js';
 import type { PolicyReport } from './policy/check-policy.js';
 import type { RewardReport } from './reward/check-reward.js';
 
 const SYMBOLS: Readonly<Record<CheckLevel, string>> = { ok: '✓', note: '·', warning: '!', error: '✗' };
 
-/** A finding that says which space or which member of an ensemble it is about. */
-type Placed = CheckResult & { readonly space?: string; readonly member?: string };
+/** A finding that says which space, which member of an ensemble or which kind of computation it is about. */
+type Placed = CheckResult & { readonly space?: string; readonly member?: string; readonly kind?: string };
 
 /**
- * A report of `checkPolicy` or `checkReward` as text to read: a verdict, then one line a check (`✓` as it should
+ * A report of `checkPolicy`, `checkReward` or `checkBackend` as text to read: a verdict, then one line a check (`✓` as it should
  * be, `·` worth knowing, `!` probably not meant, `✗` broken) with what to do on the line below.
  */
-export function formatReport(report: PolicyReport | RewardReport): string {
+export function formatReport(report: PolicyReport | RewardReport | BackendReport): string {
   const checks: readonly Placed[] = report.checks;
-  const rows = checks.map((finding) => ({ finding, place: finding.space ?? finding.member ?? '' }));
+  const rows = checks.map((finding) => ({
+    finding,
+    place: finding.space ?? finding.member ?? finding.kind ?? '',
+  }));
   const names = widest(checks.map(({ check }) => check));
   const places = widest(rows.map(({ place }) => place));
   const indent = ' '.repeat(2 + names + 2 + (places > 0 ? places + 2 : 0));

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { backendTraits } from '../backends/traits.js';
 import { BicotError } from '../errors.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
@@ -67,7 +67,7 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
   const queue = await taskQueue(options.spawn ?? spawner(options.entry), options.workers, {
     kind: 'init',
     policy: recipe,
-    backend: options.backend ?? tf.getBackend(),
+    backend: options.backend ?? backendTraits().name,
     layout: weights.layout,
   });
   const { rowsPerTask = 16 } = options;
