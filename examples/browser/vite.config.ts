@@ -18,11 +18,6 @@ export default defineConfig({
       { find: /^bicot\/browser$/, replacement: at('../../src/browser/index.ts') },
       { find: /^bicot\/models$/, replacement: at('../../src/models/index.ts') },
       { find: /^bicot\/worker$/, replacement: at('../../src/worker/index.ts') },
-      // Installed here and not at the root, where the library's sources would look for it.
-      {
-        find: /^@tensorflow\/tfjs-backend-webgpu$/,
-        replacement: at('node_modules/@tensorflow/tfjs-backend-webgpu'),
-      },
     ],
   },
   worker: { format: 'es' },

@@ -23,17 +23,23 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 /** The prompt that is in the box when the page opens. */
-export const FIRST_PROMPT = 'a photo of three bananas';
+export const FIRST_PROMPT = 'a photo of three dogs';
 
 /** TensorFlow.js's backends in a browser. */
 export type EngineName = 'webgpu' | 'wasm' | 'cpu';
 
-/** How the worker is to start. */
-export interface StartOptions {
+/** What the training is to run on. */
+export interface EngineOptions {
   /** Absent: the best that there is. */
   readonly engine?: EngineName;
   /** Also a WebGPU adapter in software, which is slower than wasm. */
   readonly allowSoftware: boolean;
+  /** Threads on wasm. Absent: one a core, if the page may share memory. */
+  readonly workers?: number;
+}
+
+/** How the worker is to start. */
+export interface StartOptions extends EngineOptions {
   readonly prompt: string;
   readonly settings: Settings;
   readonly seed: number;

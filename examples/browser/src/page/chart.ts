@@ -32,8 +32,9 @@ interface Point {
   readonly smooth: readonly number[];
 }
 
-const [WIDTH, HEIGHT] = [520, 210];
-const MARGIN = { left: 44, right: 12, top: 10, bottom: 26 };
+/** Pixels. */
+const HEIGHT = 210;
+const MARGIN = { left: 54, right: 12, top: 10, bottom: 26 };
 /** Weight of a new value in the smooth line: about the mean of the last eight. */
 const FRESH = 0.22;
 /** More would be less than a pixel each. */
@@ -43,7 +44,8 @@ const MOST_POINTS = 400;
 export function lineChart(into: HTMLElement, { title, series, format, atLeast, note }: ChartOptions): Chart {
   let points: Point[] = [];
   let picked: number | undefined;
-  const drawing = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', tabindex: 0, class: 'chart' });
+  let width = 520;
+  const drawing = svg('svg', { role: 'img', tabindex: 0, class: 'chart' });
   const legend = el('div', { class: 'legend' });
   into.append(legend, drawing, el('p', { class: 'note' }, note));
 
@@ -52,7 +54,7 @@ export function lineChart(into: HTMLElement, { title, series, format, atLeast, n
       points[0]?.step ?? 0,
       Math.max(points.at(-1)?.step ?? 0, (points[0]?.step ?? 0) + 9),
     ];
-    return MARGIN.left + ((step - first) / (last - first)) * (WIDTH - MARGIN.left - MARGIN.right);
+    return MARGIN.left + ((step - first) / (last - first)) * (width - MARGIN.left - MARGIN.right);
   };
   const draw = (): void => {
     const all = points.flatMap(({ values }) => values).filter(Number.isFinite);
@@ -61,9 +63,10 @@ export function lineChart(into: HTMLElement, { title, series, format, atLeast, n
     const y = (value: number): number =>
       HEIGHT - MARGIN.bottom - (value / top) * (HEIGHT - MARGIN.bottom - MARGIN.top);
     const at = picked === undefined ? undefined : points[picked];
+    drawing.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     drawing.replaceChildren(
-      ...ticks.map((tick) => gridLine(y(tick), format(tick))),
-      ...stepTicks(points).map((step) =>
+      ...ticks.map((tick) => gridLine(y(tick), width - MARGIN.right, format(tick))),
+      ...stepTicks(points, width).map((step) =>
         svg('text', { x: x(step), y: HEIGHT - 8, 'text-anchor': 'middle', class: 'tick' }, step),
       ),
       ...series.flatMap((line, s) =>
@@ -107,8 +110,7 @@ export function lineChart(into: HTMLElement, { title, series, format, atLeast, n
     draw();
   };
   drawing.addEventListener('pointermove', (event) => {
-    const { left, width } = drawing.getBoundingClientRect();
-    const place = ((event.clientX - left) / width) * WIDTH;
+    const place = event.clientX - drawing.getBoundingClientRect().left;
     const distances = points.map(({ step }) => Math.abs(x(step) - place));
     if (points.length > 0) pick(distances.indexOf(Math.min(...distances)));
   });
@@ -121,6 +123,13 @@ export function lineChart(into: HTMLElement, { title, series, format, atLeast, n
     pick(Math.min(points.length - 1, Math.max(0, (picked ?? points.length) + move)));
   });
 
+  // Drawn in pixels of the screen, so that letters keep their size in a narrow window.
+  new ResizeObserver(([entry]) => {
+    const now = Math.round(entry?.contentRect.width ?? width);
+    if (now === width || now === 0) return;
+    width = now;
+    draw();
+  }).observe(drawing);
   draw();
   return {
     add(step, values) {
@@ -143,11 +152,11 @@ export function lineChart(into: HTMLElement, { title, series, format, atLeast, n
   };
 }
 
-function gridLine(y: number, label: string): SVGElement {
+function gridLine(y: number, end: number, label: string): SVGElement {
   return svg(
     'g',
     {},
-    svg('line', { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y, y2: y, class: 'grid' }),
+    svg('line', { x1: MARGIN.left, x2: end, y1: y, y2: y, class: 'grid' }),
     svg('text', { x: MARGIN.left - 6, y: y + 4, 'text-anchor': 'end', class: 'tick' }, label),
   );
 }
@@ -192,11 +201,12 @@ export function ticksTo(most: number): number[] {
   return ticks;
 }
 
-function stepTicks(points: readonly Point[]): number[] {
+function stepTicks(points: readonly Point[], width: number): number[] {
   const first = points[0]?.step ?? 0;
   const last = Math.max(points.at(-1)?.step ?? 0, first + 9);
   const [, step = 1] = ticksTo(Math.max(1, last - first));
-  const whole = Math.max(1, Math.round(step));
+  const crowded = width < 360 ? 2 : 1;
+  const whole = Math.max(1, Math.round(step)) * crowded;
   return Array.from({ length: Math.floor((last - first) / whole) + 1 }, (_, i) => first + i * whole);
 }
 

@@ -1,4 +1,11 @@
-import type { EngineName, FromWorker, ToWorker } from '../messages.js';
+import {
+  DEFAULT_SETTINGS,
+  type EngineName,
+  type EngineOptions,
+  type FromWorker,
+  type Settings,
+  type ToWorker,
+} from '../messages.js';
 
 /** The worker, as the page sees it. */
 export interface Trainer {
@@ -21,14 +28,29 @@ export function startTrainer(heard: (message: FromWorker) => void): Trainer {
   return { tell: (message, transfer = []) => worker.postMessage(message, transfer) };
 }
 
-/** What the address asks for: `?engine=wasm`, `?software=1` (a WebGPU adapter in software will do), `?seed=1`. */
-export function askedOf(address: string): { engine?: EngineName; allowSoftware: boolean; seed: number } {
+/** What the address may ask for. */
+export interface Asked extends EngineOptions {
+  readonly seed: number;
+  readonly settings: Settings;
+}
+
+/**
+ * Reads the address: `?engine=wasm`, `?software=1` (a WebGPU adapter in software will do), `?workers=0`, `?seed=1`, and
+ * the settings by their names, `?groupSize=4`.
+ */
+export function askedOf(address: string): Asked {
   const { searchParams } = new URL(address);
   const engine = searchParams.get('engine');
-  const seed = Number(searchParams.get('seed') ?? 0);
+  const workers = searchParams.get('workers');
+  const settings = Object.entries(DEFAULT_SETTINGS).map(([name, value]) => {
+    const given = searchParams.get(name);
+    return [name, given === null ? value : Number(given)];
+  });
   return {
     ...(engine && { engine: engine as EngineName }),
+    ...(workers && { workers: Number(workers) }),
     allowSoftware: searchParams.get('software') === '1',
-    seed: Number.isInteger(seed) ? seed : 0,
+    seed: Number(searchParams.get('seed') ?? 0),
+    settings: Object.fromEntries(settings) as Settings,
   };
 }

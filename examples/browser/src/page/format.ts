@@ -1,6 +1,8 @@
 /** A number with a fixed number of decimals; a dash for what is not there. */
 export function fixed(value: number | null | undefined, digits = 2): string {
-  return value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits);
+  return value === null || value === undefined || Number.isNaN(value)
+    ? '–'
+    : value.toFixed(digits).replace('-', '−');
 }
 
 /** With its sign, a real minus. */

@@ -41,9 +41,14 @@ export function groupView(): GroupView {
           ? el('span', { class: 'tag', title: heldOutTitle(heldOut) }, 'never seen in pre-training')
           : '',
       );
-      if (cards.childElementCount === tries.length)
-        tries.forEach((tried, i) => update(cards.children[i] as HTMLElement, tried, i));
-      else cards.replaceChildren(...tries.map((tried, i) => update(el('li', { class: 'card' }), tried, i)));
+      if (cards.childElementCount === tries.length) {
+        tries.forEach((tried, i) => void update(cards.children[i] as HTMLElement, tried, i));
+      } else
+        cards.replaceChildren(
+          ...tries.map((tried, i) =>
+            update(el('li', { class: 'slot' }, el('div', { class: 'card' })), tried, i),
+          ),
+        );
       paintAll();
     },
     replay() {
@@ -86,7 +91,8 @@ function paint(canvas: HTMLCanvasElement, tried: Try, tokens: number, certainty:
   }
 }
 
-function update(card: HTMLElement, tried: Try, index: number): HTMLElement {
+function update(slot: HTMLElement, tried: Try, index: number): HTMLElement {
+  const card = slot.firstElementChild as HTMLElement;
   const { plan, words, rewards, total, advantage, accepted } = tried;
   const picture = card.querySelector('canvas') ?? el('canvas', { width: tried.side, height: tried.side });
   picture.setAttribute('role', 'img');
@@ -98,12 +104,7 @@ function update(card: HTMLElement, tried: Try, index: number): HTMLElement {
   const sign = Math.abs(advantage) < 0.005 ? 'flat' : advantage > 0 ? 'up' : 'down';
   card.dataset.sign = sign;
   card.replaceChildren(
-    el(
-      'div',
-      { class: 'frame' },
-      picture,
-      el('span', { class: accepted ? 'judge yes' : 'judge no' }, accepted ? '✓ exact' : '✗ not exact'),
-    ),
+    picture,
     el(
       'p',
       { class: 'plan', 'aria-label': `Plan: ${plan}` },
@@ -131,6 +132,15 @@ function update(card: HTMLElement, tried: Try, index: number): HTMLElement {
           el('span', { class: 'figure' }, value === null ? 'abstains' : fixed(value)),
         ),
       ]),
+      el('dt', { class: 'judge' }, 'judge'),
+      el(
+        'dd',
+        {
+          class: accepted ? 'judge yes' : 'judge no',
+          title: 'The judge only watches; nothing is trained on what it says',
+        },
+        accepted ? '✓ exactly right' : '✗ not right',
+      ),
     ),
     el(
       'p',
@@ -144,5 +154,5 @@ function update(card: HTMLElement, tried: Try, index: number): HTMLElement {
       ),
     ),
   );
-  return card;
+  return slot;
 }

@@ -139,7 +139,7 @@ export const GUIDE: readonly GuideStep[] = [
           `Try ${place}: `,
           b(`${terms.join(' + ')} = ${fixed(total)}`),
           silent.length > 0
-            ? `. Silent about this prompt: ${silent.join(', ')}; an abstention counts as the group’s mean, which favours nobody.`
+            ? `. Silent about such prompts: ${silent.join(', ')}; that is no zero, it favours no try over another.`
             : '.',
         ),
         p(

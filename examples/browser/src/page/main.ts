@@ -1,14 +1,13 @@
 /** The page: shows what the worker tells, and asks it for what a person wants. */
 import {
-  DEFAULT_SETTINGS,
   FIRST_PROMPT,
   type FromWorker,
   type Group,
   type Mode,
   type Ready,
-  type Settings,
   type StepReport,
 } from '../messages.js';
+import { alertOf, clearAlerts } from './alerts.js';
 import { lineChart } from './chart.js';
 import { byId, el } from './dom.js';
 import { askedOf, startTrainer } from './engine.js';
@@ -19,7 +18,7 @@ import { clearNumbers, showNumbers } from './numbers.js';
 import { settingsForm } from './settings.js';
 import { listWords, offerExamples } from './words.js';
 
-const trainer = startTrainer(heard);
+const asked = askedOf(location.href);
 const pictures = groupView();
 const guide = guideView();
 const rewardChart = lineChart(byId('reward-chart'), {
@@ -45,80 +44,99 @@ const klChart = lineChart(byId('kl-chart'), {
 
 const promptInput = byId<HTMLInputElement>('prompt');
 const runButton = byId<HTMLButtonElement>('run');
+const doing = byId('doing');
+const progress = byId<HTMLProgressElement>('progress');
+
 let mode: Mode = 'busy';
 /** Whether a person wants training to go on. */
 let wanted = false;
 let ready: Ready | undefined;
 let group: Group | undefined;
 let report: StepReport | undefined;
-let settings: Settings = DEFAULT_SETTINGS;
+let { settings } = asked;
 
-function heard(message: FromWorker): void {
-  switch (message.kind) {
-    case 'ready':
-      ready = message;
-      byId('engine').dataset.state = 'ready';
-      byId('engine-text').textContent = engineText(message.engine);
-      listWords(message.words);
-      for (const id of ['prompt-set', 'run', 'step', 'reset', 'save', 'load', 'replay']) {
-        byId<HTMLButtonElement>(id).disabled = false;
-      }
-      return;
-    case 'progress':
-      byId('doing').textContent = message.text;
-      byId<HTMLProgressElement>('progress').value = message.fraction;
-      return;
-    case 'mode':
-      mode = message.mode;
-      if (mode === 'paused') {
-        byId('doing').textContent = wanted ? '' : 'paused';
-        byId<HTMLProgressElement>('progress').value = 0;
-      }
-      byId('step-count').textContent = `Step ${message.steps}`;
-      return showMode();
-    case 'drawn':
-      return showGroup(message.group, 'The group, drawn without training');
-    case 'stepped':
-      return stepped(message.report);
-    case 'reset':
-      report = undefined;
-      rewardChart.clear();
-      klChart.clear();
-      clearNumbers();
-      note('');
-      return;
-    case 'saved':
-      return download(message.name, message.bytes);
-    case 'loaded':
-      return alertOf(`Loaded ${message.name}. Training goes on from these weights.`, 'info');
-    case 'refused':
-      if (message.what === 'prompt') return refusePrompt(message.message);
-      return alertOf(message.message, 'error');
-    case 'failed':
-      wanted = false;
-      if (message.fatal) {
-        byId('engine').dataset.state = 'failed';
-        byId('engine-text').textContent = 'Not running';
-        byId('doing').textContent = '';
-      }
-      alertOf(message.message, 'error');
-      return showMode();
-  }
-}
+type Heard = {
+  readonly [Kind in FromWorker['kind']]: (message: Extract<FromWorker, { kind: Kind }>) => void;
+};
 
-function engineText({ description, workers }: Ready['engine']): string {
-  return workers > 0 ? `${description}, ${workers} workers` : description;
-}
+const HEARD: Heard = {
+  ready(message) {
+    ready = message;
+    const { description, workers } = message.engine;
+    byId('engine').dataset.state = 'ready';
+    byId('engine-text').textContent = workers > 0 ? `${description}; ${workers} workers` : description;
+    listWords(message.words);
+    for (const id of ['prompt-set', 'run', 'step', 'reset', 'save', 'load', 'replay']) {
+      byId<HTMLButtonElement>(id).disabled = false;
+    }
+  },
+  progress({ text, fraction }) {
+    doing.textContent = text;
+    progress.value = fraction;
+  },
+  mode({ mode: now, steps }) {
+    mode = now;
+    if (mode === 'paused') {
+      doing.textContent = steps > 0 ? 'paused' : 'ready';
+      progress.value = 0;
+    }
+    byId('step-count').textContent = `Step ${steps}`;
+    showMode();
+  },
+  drawn(message) {
+    showGroup(message.group, 'The group, drawn without training');
+  },
+  stepped({ report: made }) {
+    report = made;
+    byId('step-count').textContent = `Step ${made.step}`;
+    rewardChart.add(made.step, [made.reward, made.judge]);
+    klChart.add(made.step, [made.levels.plan.kl, made.levels.picture.kl]);
+    showNumbers(made);
+    for (const finding of made.findings) alertOf(finding, 'warning');
+    showGroup(made.group, `The group of step ${made.step}`);
+  },
+  reset() {
+    report = undefined;
+    rewardChart.clear();
+    klChart.clear();
+    clearNumbers();
+    note('');
+  },
+  saved({ name, bytes }) {
+    const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
+    el('a', { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    const size = count(Math.round(bytes.byteLength / 1024));
+    alertOf(`Saved ${name}, ${size} kB: “Load weights…” reads it, and so does bicot’s loadWeights.`, 'info');
+  },
+  loaded({ name }) {
+    alertOf(`Loaded ${name}. Training goes on from these weights.`, 'info');
+  },
+  refused({ what, message }) {
+    if (what === 'weights') return void alertOf(message, 'error');
+    note(message, true);
+    byId<HTMLDetailsElement>('words').open = true;
+    promptInput.focus();
+  },
+  failed({ message, fatal }) {
+    wanted = false;
+    if (fatal) {
+      byId('engine').dataset.state = 'failed';
+      byId('engine-text').textContent = 'Not running';
+      doing.textContent = '';
+      progress.value = 0;
+    }
+    alertOf(message, 'error');
+    showMode();
+  },
+};
 
-function stepped(made: StepReport): void {
-  report = made;
-  byId('step-count').textContent = `Step ${made.step}`;
-  rewardChart.add(made.step, [made.reward, made.judge]);
-  klChart.add(made.step, [made.levels.plan.kl, made.levels.picture.kl]);
-  showNumbers(made);
-  for (const finding of made.findings) alertOf(finding, 'warning');
-  showGroup(made.group, `The group of step ${made.step}`);
-}
+const trainer = startTrainer(
+  <Kind extends FromWorker['kind']>(message: Extract<FromWorker, { kind: Kind }>) => {
+    const hear = HEARD[message.kind as Kind] as (message: Extract<FromWorker, { kind: Kind }>) => void;
+    hear(message);
+  },
+);
 
 function showGroup(shown: Group, title: string): void {
   group = shown;
@@ -133,14 +151,8 @@ function tellGuide(): void {
 
 function showMode(): void {
   const pausing = !wanted && mode === 'running';
-  runButton.textContent = wanted
-    ? 'Pause'
-    : pausing
-      ? 'Pausing after this step…'
-      : report
-        ? 'Resume training'
-        : 'Start training';
-  runButton.setAttribute('aria-pressed', String(wanted));
+  const start = report ? 'Resume training' : 'Start training';
+  runButton.textContent = wanted ? 'Pause' : pausing ? 'Pausing after this step…' : start;
   byId<HTMLButtonElement>('step').disabled = !ready || wanted || mode !== 'paused';
   document.body.dataset.mode = mode;
 }
@@ -152,36 +164,9 @@ function note(text: string, bad = false): void {
   promptInput.setAttribute('aria-invalid', String(bad));
 }
 
-function refusePrompt(message: string): void {
-  note(message, true);
-  byId<HTMLDetailsElement>('words').open = true;
-  promptInput.focus();
-}
-
 function ask(text: string): void {
   note('');
   trainer.tell({ kind: 'prompt', text });
-}
-
-function alertOf(text: string, kind: 'info' | 'warning' | 'error'): void {
-  const close = el('button', { type: 'button', class: 'quiet', 'aria-label': 'Dismiss' }, '×');
-  const box = el('div', { class: `alert ${kind}` }, el('p', {}, text), close);
-  close.addEventListener('click', () => box.remove());
-  const alerts = byId('alerts');
-  // The same words twice say no more.
-  for (const old of [...alerts.children]) if (old.querySelector('p')?.textContent === text) old.remove();
-  alerts.append(box);
-  while (alerts.childElementCount > 4) alerts.firstElementChild?.remove();
-}
-
-function download(name: string, bytes: ArrayBuffer): void {
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
-  el('a', { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  alertOf(
-    `Saved ${name}, ${count(Math.round(bytes.byteLength / 1024))} kB: what “Load weights…” and bicot’s loadWeights read.`,
-    'info',
-  );
 }
 
 byId('prompt-form').addEventListener('submit', (event) => {
@@ -202,7 +187,7 @@ byId('reset').addEventListener('click', () => {
   wanted = false;
   trainer.tell({ kind: 'pause' });
   trainer.tell({ kind: 'reset' });
-  byId('alerts').replaceChildren();
+  clearAlerts();
   showMode();
 });
 byId('save').addEventListener('click', () => trainer.tell({ kind: 'save' }));
@@ -210,9 +195,9 @@ const fileInput = byId<HTMLInputElement>('load-file');
 byId('load').addEventListener('click', () => fileInput.click());
 fileInput.addEventListener('change', async () => {
   const file = fileInput.files?.[0];
-  fileInput.value = '';
   if (!file) return;
   const bytes = await file.arrayBuffer();
+  fileInput.value = '';
   trainer.tell({ kind: 'load', name: file.name, bytes }, [bytes]);
 });
 byId('replay').addEventListener('click', () => pictures.replay());
@@ -226,4 +211,4 @@ settingsForm(settings, (changed) => {
 
 promptInput.value = FIRST_PROMPT;
 if (matchMedia('(min-width: 1000px)').matches) guide.open();
-trainer.tell({ kind: 'start', ...askedOf(location.href), prompt: FIRST_PROMPT, settings });
+trainer.tell({ kind: 'start', ...asked, prompt: FIRST_PROMPT });

@@ -26,7 +26,7 @@ export function showNumbers(report: StepReport): void {
     ['pictures', count(report.samples)],
     ['groups without a lesson', count(report.flatGroups)],
     ['loss', fixed(report.loss, 4)],
-    ['gradient norm, cut at ' + report.maxGradNorm, fixed(report.gradNorm, 3)],
+    [`gradient norm, cut at ${report.maxGradNorm}`, fixed(report.gradNorm, 3)],
     ['learning rate', short(report.learningRate)],
     ['seconds', fixed(report.seconds, 2)],
     ['tokens a second', count(Math.round(report.tokensPerSecond))],

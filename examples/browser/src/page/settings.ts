@@ -42,6 +42,11 @@ export function settingsForm(start: Settings, changed: (settings: Settings) => v
   let settings = start;
   const form = byId<HTMLFormElement>('settings-form');
   form.addEventListener('submit', (event) => event.preventDefault());
+  const opener = byId('settings-open');
+  opener.addEventListener('click', () => {
+    form.hidden = !form.hidden;
+    opener.setAttribute('aria-expanded', String(!form.hidden));
+  });
   for (const name of Object.keys(CHOICES) as (keyof Settings)[]) {
     const { label, hint, options } = CHOICES[name];
     const select = el('select', { id: `set-${name}`, name, 'aria-describedby': `hint-${name}` });

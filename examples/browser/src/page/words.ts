@@ -3,11 +3,11 @@ import { byId, el } from './dom.js';
 
 /** Prompts of every kind, one with a composition that no training ever saw. */
 const EXAMPLES = [
-  'a photo of three bananas',
+  'a photo of three dogs',
   'a dog above a bed',
   'a red car and a green umbrella',
   'the fruit that monkeys love below a bowl',
-  'two cats and three dogs',
+  'five cats',
 ] as const;
 
 /** Offers examples of prompts. */
@@ -16,7 +16,7 @@ export function offerExamples(chosen: (prompt: string) => void): void {
     ...EXAMPLES.map((text) => {
       const button = el('button', { type: 'button', class: 'chip' }, text);
       button.addEventListener('click', () => chosen(text));
-      return button;
+      return el('li', {}, button);
     }),
   );
 }

@@ -40,12 +40,12 @@ scope.onmessage = ({ data }) => {
   wake();
 };
 
-async function begin({ engine, allowSoftware, prompt, settings, seed }: StartOptions): Promise<void> {
+async function begin({ prompt, settings, seed, ...asked }: StartOptions): Promise<void> {
   try {
     post({ kind: 'progress', text: 'Fetching the base model', fraction: 0.1 });
     const assets = await fetchAssets();
     post({ kind: 'progress', text: 'Starting the engine', fraction: 0.4 });
-    const { parallel, ...started } = await startEngine(engine, allowSoftware);
+    const { parallel, ...started } = await startEngine(asked);
     const first = readPrompt(prompt);
     if (first.kind === 'problem') throw new Error(first.message);
     post({ kind: 'progress', text: 'Building the model', fraction: 0.6 });
