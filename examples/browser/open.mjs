@@ -22,4 +22,7 @@ if (!existsSync(new URL('node_modules/vite/package.json', import.meta.url))) {
 }
 const options = process.argv.slice(2);
 if (!options.includes('--open') && !options.includes('--no-open')) options.push('--open');
-run(process.execPath, ['node_modules/vite/bin/vite.js', ...options.filter((option) => option !== '--no-open')]);
+run(process.execPath, [
+  'node_modules/vite/bin/vite.js',
+  ...options.filter((option) => option !== '--no-open'),
+]);

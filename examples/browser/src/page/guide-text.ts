@@ -122,6 +122,10 @@ export const GUIDE: readonly GuideStep[] = [
       const terms = Object.entries(rewards).flatMap(([name, value]) =>
         value === null ? [] : [`${ready.rewards[name]} · ${fixed(value)}`],
       );
+      const most = Object.entries(rewards).reduce(
+        (sum, [name, value]) => sum + (value === null ? 0 : (ready.rewards[name] ?? 0)),
+        0,
+      );
       const silent = Object.entries(rewards).flatMap(([name, value]) => (value === null ? [name] : []));
       return [
         p(
@@ -139,7 +143,7 @@ export const GUIDE: readonly GuideStep[] = [
           `Try ${place}: `,
           b(`${terms.join(' + ')} = ${fixed(total)}`),
           silent.length > 0
-            ? `. Silent about such prompts: ${silent.join(', ')}; that is no zero, it favours no try over another.`
+            ? `. Silent about such prompts: ${silent.join(', ')}; that is no zero, it favours no try over another. The most that a picture can get here is ${fixed(most)}.`
             : '.',
         ),
         p(
