@@ -64,6 +64,8 @@ export type FromWorker =
   /** What it is doing now, for a line of status. */
   | { readonly kind: 'progress'; readonly text: string; readonly fraction: number }
   | { readonly kind: 'mode'; readonly mode: Mode; readonly steps: number }
+  /** What the base model makes of the prompt in the box, to compare with. */
+  | { readonly kind: 'base'; readonly group: Group }
   /** The prompt in the box was drawn without training. */
   | { readonly kind: 'drawn'; readonly group: Group }
   | { readonly kind: 'stepped'; readonly report: StepReport }

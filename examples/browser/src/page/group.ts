@@ -10,6 +10,8 @@ const TOKEN_MS = 45;
 /** The part of the page that shows the tries of the prompt. */
 export interface GroupView {
   show(group: Group, title: string): void;
+  /** A row of small pictures to compare with: what the base model makes of the prompt. */
+  showBase(group: Group): void;
   /** Draws the pictures again, one token after the other. */
   replay(): void;
   /** Lays over each token how sure the model was of it. */
@@ -36,7 +38,7 @@ export function groupView(): GroupView {
       shown = tries;
       byId('group-title').textContent = title;
       byId('group-note').replaceChildren(
-        `“${prompt}” · ${tries.length} tries · mean reward ${fixed(mean)} ± ${fixed(std)}`,
+        `“${prompt}” · ${tries.filter(({ accepted }) => accepted).length} of ${tries.length} tries exactly right · mean reward ${fixed(mean)} ± ${fixed(std)}`,
         heldOut.length > 0
           ? el('span', { class: 'tag', title: heldOutTitle(heldOut) }, 'never seen in pre-training')
           : '',
@@ -50,6 +52,23 @@ export function groupView(): GroupView {
           ),
         );
       paintAll();
+    },
+    showBase({ tries }) {
+      const accepted = tries.filter((tried) => tried.accepted).length;
+      const row = byId('base');
+      row.hidden = false;
+      row.replaceChildren(
+        el('span', { class: 'note' }, `Base model: ${accepted} of ${tries.length} exactly right`),
+        ...tries.map((tried, i) => {
+          const canvas = el('canvas', {
+            role: 'img',
+            title: tried.plan,
+            'aria-label': `Picture ${i + 1} of the base model. Its plan: ${tried.plan}.`,
+          });
+          paint(canvas, tried, GRID * GRID, false);
+          return canvas;
+        }),
+      );
     },
     replay() {
       cancelAnimationFrame(playing);

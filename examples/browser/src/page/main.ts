@@ -83,6 +83,9 @@ const HEARD: Heard = {
     byId('step-count').textContent = `Step ${steps}`;
     showMode();
   },
+  base(message) {
+    pictures.showBase(message.group);
+  },
   drawn(message) {
     showGroup(message.group, 'The group, drawn without training');
   },

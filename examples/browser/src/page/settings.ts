@@ -49,9 +49,13 @@ export function settingsForm(start: Settings, changed: (settings: Settings) => v
   });
   for (const name of Object.keys(CHOICES) as (keyof Settings)[]) {
     const { label, hint, options } = CHOICES[name];
+    // The address may have asked for a value that is not offered.
+    const offered = options.some(([value]) => value === start[name])
+      ? options
+      : [...options, [start[name], String(start[name])] as const];
     const select = el('select', { id: `set-${name}`, name, 'aria-describedby': `hint-${name}` });
     select.append(
-      ...options.map(([value, text]) =>
+      ...offered.map(([value, text]) =>
         el('option', { value: String(value), selected: value === start[name] }, text),
       ),
     );

@@ -46,8 +46,10 @@ export interface Session {
   readonly settings: Settings;
   /** The prompt in the box; it is a part of every step. */
   prompt: PromptRow;
-  /** Draws the prompt's group without training. */
+  /** Draws the prompt's group without training, always with the same random numbers. */
   draw(): Promise<Group>;
+  /** Draws it with the base model's weights, and has the present ones back afterwards. */
+  drawBase(): Promise<Group>;
   step(): Promise<StepReport>;
   /** The next step trains so. */
   change(settings: Settings): Promise<void>;
@@ -99,6 +101,20 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
       ...{ optimizer, reference, maxGradNorm, seed, onProgress, parallel: pool },
     });
 
+  const draw = async (): Promise<Group> => {
+    const { groupSize } = settings;
+    const rollout = await sampleBoth({
+      prompts: [prompt],
+      promptIds: [prompt.prompt],
+      ...{ groupSize, seed, step: DRAWN },
+      onProgress: (detail) => onProgress({ step: steps, phase: 'rollout', detail }),
+      ...(pool && { sample: pool.sample }),
+    });
+    const rewards = await reward.evaluate(rollout.samples);
+    const { advantages } = groupAdvantages(rewards.total, { groupSize });
+    return groupReport({ rollout, rewards, advantages });
+  };
+
   return {
     parameters: Object.values(model.variables).reduce((sum, { size }) => sum + size, 0),
     picture: { patches: codebook.size, imageTokens: codebook.length },
@@ -114,18 +130,15 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
     set prompt(row) {
       prompt = row;
     },
-    async draw() {
-      const { groupSize } = settings;
-      const rollout = await sampleBoth({
-        prompts: [prompt],
-        promptIds: [prompt.prompt],
-        ...{ groupSize, seed, step: DRAWN },
-        onProgress: (detail) => onProgress({ step: steps, phase: 'rollout', detail }),
-        ...(pool && { sample: pool.sample }),
-      });
-      const rewards = await reward.evaluate(rollout.samples);
-      const { advantages } = groupAdvantages(rewards.total, { groupSize });
-      return groupReport({ rollout, rewards, advantages });
+    draw,
+    async drawBase() {
+      const present = await exportWeights(model.variables);
+      importWeights(model.variables, assets.weights.tensors, 'the base weights');
+      try {
+        return await draw();
+      } finally {
+        importWeights(model.variables, present, 'the present weights');
+      }
     },
     async step() {
       training ??= start();

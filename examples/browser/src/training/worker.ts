@@ -158,7 +158,10 @@ async function doTask(message: Task): Promise<void> {
 }
 
 async function drawGroup(): Promise<void> {
-  const group = await (session as Session).draw();
+  const own = session as Session;
+  const base = await own.drawBase();
+  post({ kind: 'base', group: base }, buffersOf(base));
+  const group = await own.draw();
   post({ kind: 'drawn', group }, buffersOf(group));
 }
 
