@@ -43,6 +43,8 @@ export interface Session {
   /** Of the image tokenizer: entries, and tokens of a picture. */
   readonly picture: { readonly patches: number; readonly imageTokens: number };
   readonly steps: number;
+  /** Whether the weights are still the base's. */
+  readonly untouched: boolean;
   readonly settings: Settings;
   /** The prompt in the box; it is a part of every step. */
   prompt: PromptRow;
@@ -77,6 +79,7 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
 
   let { prompt, settings } = options;
   let steps = 0;
+  let untouched = true;
   let optimizer = adamW({ beta2: 0.99 });
   let training: AsyncGenerator<TrainStep<PromptRow, TokenContext>, void> | undefined;
 
@@ -121,6 +124,9 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
     get steps() {
       return steps;
     },
+    get untouched() {
+      return untouched;
+    },
     get settings() {
       return settings;
     },
@@ -145,6 +151,7 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
       const { value } = await training.next();
       if (!value) throw new Error('The training has ended.');
       steps = value.metrics.step + 1;
+      untouched = false;
       return stepReport(value, maxGradNorm);
     },
     async change(next) {
@@ -157,6 +164,7 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
       optimizer.dispose();
       optimizer = adamW({ beta2: 0.99 });
       steps = 0;
+      untouched = true;
     },
     async save() {
       const metadata = { prompt: prompt.prompt, steps: String(steps), made: 'bicot in the browser' };
@@ -165,6 +173,7 @@ export async function startSession(assets: Assets, options: SessionOptions): Pro
     async load(bytes, name) {
       const { tensors } = decodeSafetensors(bytes, name);
       importWeights(model.variables, tensors, name);
+      untouched = false;
       await stop();
       optimizer.dispose();
       optimizer = adamW({ beta2: 0.99 });

@@ -160,8 +160,8 @@ async function doTask(message: Task): Promise<void> {
 async function drawGroup(): Promise<void> {
   const own = session as Session;
   const base = await own.drawBase();
-  post({ kind: 'base', group: base }, buffersOf(base));
-  const group = await own.draw();
+  post({ kind: 'base', group: base });
+  const group = own.untouched ? base : await own.draw();
   post({ kind: 'drawn', group }, buffersOf(group));
 }
 
