@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
+import * as browser from 'bicot/browser';
 import * as models from 'bicot/models';
 import * as janus from 'bicot/models/janus';
 import * as llamagen from 'bicot/models/llamagen';
@@ -71,6 +72,7 @@ async function run(module: string, names: readonly string[] = []): Promise<Recor
   const modules: Record<string, unknown> = {
     '@tensorflow/tfjs': tf,
     bicot,
+    'bicot/browser': browser,
     'bicot/models': models,
     'bicot/models/janus': janus,
     'bicot/models/llamagen': llamagen,
@@ -293,6 +295,32 @@ describe("the workers' page", () => {
     expect(norms[0]).toBeGreaterThan(0);
     expect(norms[1]).toBe(norms[0]);
     tf.dispose(policy.variables as unknown as tf.TensorContainer);
+  });
+});
+
+describe("the browser's page", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  it('trains and tells', async () => {
+    const told: { engine?: string; step?: number; images?: Uint8Array[] }[] = [];
+    vi.stubGlobal('postMessage', (message: (typeof told)[number]) => told.push(message));
+    const { module } = blockWith("wasmPaths: '/wasm/'");
+    expect(module).toContain('steps: 1000');
+    await run(module.replace('steps: 1000', 'steps: 2').replace("{ wasmPaths: '/wasm/' }", '{}'));
+    expect(told.map(({ step }) => step)).toEqual([undefined, 0, 1]);
+    expect(told[0]?.engine).toMatch(/^WebAssembly/);
+    expect(told[1]?.images?.[0]).toBeInstanceOf(Uint8Array);
+  });
+
+  it('saves weights and takes them back', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    await run(blockWith('URL.createObjectURL').module);
+    const [[written, read]] = log.mock.calls as [[number, number]];
+    expect(written).toBeGreaterThan(1000);
+    expect(read).toBe(written);
   });
 });
 

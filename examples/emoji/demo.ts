@@ -37,7 +37,7 @@ import { loadAtlas } from './atlas-file.js';
 import { keepDrawable } from './drawable.js';
 import { emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
 import { isHeldOut } from './holdout.js';
-import { loadEmojiModel } from './model.js';
+import { loadEmojiModel } from './model-file.js';
 import { beforeAfterGrid, evaluationGrid } from './pictures.js';
 import { beforeAfterTable, clock, progressLine } from './progress.js';
 import { samplePrompts } from './prompts.js';

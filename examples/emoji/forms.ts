@@ -29,7 +29,8 @@ const PHRASES = FACTS.flatMap(({ noun, phrases }) => phrases.map((phrase) => ({ 
 /** The number word of a count: `three`. */
 export const numberWord = (count: number): string => NUMBERS[count - 1] ?? String(count);
 
-const counted = (noun: Noun, count: number): string =>
+/** A number of things in words: `three bananas`. */
+export const counted = (noun: Noun, count: number): string =>
   `${numberWord(count)} ${count === 1 ? noun.noun : noun.plural}`;
 
 /** Reads a number digit by digit, each digit with its own base, and looks the digits up in lists. */
@@ -64,7 +65,8 @@ const FACT_PAIRS = PHRASES.flatMap((fact) =>
 );
 /** GenEval writes "a photo of a dog left of a cat", T2I-CompBench "a dog on the left of a cat". */
 const GENEVAL = new Set(['left of', 'right of', 'above', 'below']);
-const opening = (locality: string): string => (GENEVAL.has(locality) ? 'a photo of ' : '');
+/** What a prompt about a place starts with. */
+export const opening = (locality: string): string => (GENEVAL.has(locality) ? 'a photo of ' : '');
 
 function form<A, B, C, D>(
   task: TaskType,

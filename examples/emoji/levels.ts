@@ -10,7 +10,7 @@ import { loadAtlas } from './atlas-file.js';
 import { emojiRewards, emojiRollout } from './experiment.js';
 import { TASK_TYPES } from './forms.js';
 import { createJudge } from './judge.js';
-import { loadEmojiModel } from './model.js';
+import { loadEmojiModel } from './model-file.js';
 import { parsePlan } from './plan.js';
 import { samplePrompts } from './prompts.js';
 import { isMet, specOf } from './requirement.js';

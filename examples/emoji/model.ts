@@ -1,13 +1,13 @@
-import { join } from 'node:path';
 import type { PromptRow, RgbImage, TokenContext } from 'bicot';
 import {
   createTransformer,
   fitPatchCodebook,
   importPatchCodebook,
+  importWeights,
   type PatchCodebook,
+  type Safetensors,
   type TransformerPolicy,
 } from 'bicot/models';
-import { loadWeights, readSafetensors } from 'bicot/node';
 import type { Atlas } from './atlas.js';
 import { PICTURE, renderScene } from './scene.js';
 import { BOS, END, IMAGE, TOKENIZER } from './vocabulary.js';
@@ -43,18 +43,27 @@ export function createEmojiModel(codebook: PatchCodebook, seed = 0): Transformer
   );
 }
 
+/** The model and the image tokenizer that `demo:pretrain` wrote. */
+export interface EmojiModel {
+  /** The caller disposes it. */
+  readonly model: TransformerPolicy;
+  readonly codebook: PatchCodebook;
+}
+
 /**
- * The model and the image tokenizer that `demo:pretrain` wrote to a folder.
- * @param weights another folder with a model.safetensors, e.g. a run's
+ * Makes the model of what its two files hold; how they are read is the caller's affair (`model-file.ts` in Node, `fetch`
+ * in a page).
+ * @throws BicotError `safetensors` if they hold something else
  */
-export async function loadEmojiModel(
-  folder: string,
-  weights = folder,
-): Promise<{ readonly model: TransformerPolicy; readonly codebook: PatchCodebook }> {
-  const { tensors, metadata } = await readSafetensors(join(folder, 'codebook.safetensors'));
-  const codebook = importPatchCodebook(tensors, metadata);
+export function emojiModelOf(codebookFile: Safetensors, weights: Safetensors): EmojiModel {
+  const codebook = importPatchCodebook(codebookFile.tensors, codebookFile.metadata);
   const model = createEmojiModel(codebook);
-  await loadWeights(join(weights, 'model.safetensors'), model.variables);
+  try {
+    importWeights(model.variables, weights.tensors, "the emoji model's weights");
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   return { model, codebook };
 }
 

@@ -18,7 +18,7 @@ import {
   emojiScores,
   type LevelSampling,
 } from './experiment.js';
-import { loadEmojiModel } from './model.js';
+import { loadEmojiModel } from './model-file.js';
 import { samplePrompts } from './prompts.js';
 import { demoSettings } from './settings.js';
 

@@ -75,6 +75,8 @@ const START: Readonly<Record<BrowserBackendName, (options: BrowserBackendOptions
   async wasm({ wasmPaths }) {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     if (wasmPaths) setWasmPaths(wasmPaths as Parameters<typeof setWasmPaths>[0]);
+    // Where memory may be shared it would be, and the fused kernels cannot run on shared memory.
+    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     await start('wasm');
     return `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`;
   },

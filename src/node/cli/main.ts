@@ -10,7 +10,7 @@ const COMMANDS: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<RunCommand> }>
 > = {
   doctor: {
-    summary: 'starts a backend and says what runs',
+    summary: 'examines a backend and says what is wrong and what to do',
     load: async () => (await import('./doctor.js')).doctorCommand,
   },
   'install-native': {
