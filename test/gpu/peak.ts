@@ -6,7 +6,7 @@ import type { PeakBytes } from './janus/protocol.js';
 /** The part of TensorFlow.js's webgpu backend that gives out memory of the GPU. */
 interface BufferManager {
   readonly numBytesAllocated: number;
-  acquireBuffer(...args: readonly unknown[]): unknown;
+  acquireBuffer(...args: unknown[]): unknown;
 }
 
 /** Counts memory from now on: that of tensors, of buffers on WebGPU, of the process. */

@@ -2,21 +2,19 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import bicot from '../../../package.json' with { type: 'json' };
-import { startBackend } from '../backend.js';
+import { startBackend } from '../../support/start-backend.js';
 import { watchMemory } from '../peak.js';
 import { janusCheck, openJanus, startJanusRun } from './bicot-step.js';
 import type { JanusProblem } from './problem.js';
 import type { JanusEvent, JanusRequest } from './protocol.js';
-import { janusConfig } from './sizes.js';
-import { janusSizes } from 'bicot/models/janus';
 
 const tell = (event: JanusEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
 // Nothing else may be printed to stdout.
 console.log = console.error;
 
-async function run({ problem: file, rounds, device, rowsAtOnce, software }: JanusRequest): Promise<void> {
+async function run({ problem: file, rounds, device, rowsAtOnce, start }: JanusRequest): Promise<void> {
   const problem = JSON.parse(readFileSync(file, 'utf8')) as JanusProblem;
-  const description = await startBackend(device, software);
+  const description = await startBackend(device, start);
   const versions = { bicot: bicot.version, node: process.versions.node, tfjs: tf.version_core };
   tell({ event: 'hello', name: `bicot, ${description}`, versions });
   const peak = watchMemory();
@@ -24,8 +22,8 @@ async function run({ problem: file, rounds, device, rowsAtOnce, software }: Janu
   const policy = await openJanus(problem, (done, total) => {
     if (done % 20 === 0) tell({ event: 'progress', text: `weights: tensor ${done} of ${total}` });
   });
-  const { language } = janusConfig(problem.size);
-  tell({ event: 'loaded', seconds: (performance.now() - began) / 1000, parameters: language.layers });
+  const parameters = Object.values(policy.variables).reduce((sum, { size }) => sum + size, 0);
+  tell({ event: 'loaded', seconds: (performance.now() - began) / 1000, parameters });
   tell({ event: 'check', check: await janusCheck(problem, policy) });
   const steps = startJanusRun(problem, policy, rowsAtOnce);
   for (let round = 0; round < rounds; round++) {

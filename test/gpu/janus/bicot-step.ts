@@ -4,8 +4,8 @@ import {
   completionLogProbs,
   type RolloutFunction,
   score,
-  t2iR1,
   type TrainOptions,
+  t2iR1,
   tokenBatch,
   train,
 } from 'bicot';
@@ -94,7 +94,9 @@ export function startJanusRun(problem: JanusProblem, model: JanusModel, rowsAtOn
       await settled(model);
       const seconds = clock.stop();
       const count = (name: string): number =>
-        value.rollout.levels.find((level) => level.name === name)?.completion.lengths.reduce((a, b) => a + b, 0) ?? 0;
+        value.rollout.levels
+          .find((level) => level.name === name)
+          ?.completion.lengths.reduce((a, b) => a + b, 0) ?? 0;
       return { seconds, tokens: { plan: count('semantic'), image: count('token') } };
     },
     dispose: async () => void (await steps.return()),
@@ -122,7 +124,13 @@ export async function janusCheck(problem: JanusProblem, policy: JanusModel): Pro
   };
   await steps.return();
   optimizer.dispose();
-  const { levels } = await rollout({ prompts: [0], promptIds: [0], groupSize: problem.size.group, step: 0, seed: 0 });
+  const { levels } = await rollout({
+    prompts: [0],
+    promptIds: [0],
+    groupSize: problem.size.group,
+    step: 0,
+    seed: 0,
+  });
   for (const { name, contexts, completion, space } of levels) {
     for (const [who, on] of [
       ['policy', true],
@@ -146,7 +154,12 @@ export async function janusCheck(problem: JanusProblem, policy: JanusModel): Pro
 /** The problem's own tokens, as if the policy had drawn them. */
 function givenRollout(problem: JanusProblem, policy: JanusModel): RolloutFunction<number, JanusContext> {
   const { given, planLogProb, size } = problem;
-  const level = (name: string, space: string, rows: readonly (readonly number[])[], contexts: JanusContext[]) => {
+  const level = (
+    name: string,
+    space: string,
+    rows: readonly (readonly number[])[],
+    contexts: JanusContext[],
+  ) => {
     const completion = tokenBatch(rows);
     return {
       ...{ name, space, policy, completion, contexts, samplesPerRow: 1 },
@@ -156,7 +169,12 @@ function givenRollout(problem: JanusProblem, policy: JanusModel): RolloutFunctio
     };
   };
   const prompt: JanusContext = { ids: Int32Array.from(problem.prompt) };
-  const plans = level('semantic', 'text', given.plans, given.plans.map(() => prompt));
+  const plans = level(
+    'semantic',
+    'text',
+    given.plans,
+    given.plans.map(() => prompt),
+  );
   const images = level(
     ...(['token', 'image', given.images] as const),
     given.plans.map((plan) => drawContext(problem, plan.slice(0, -1))),

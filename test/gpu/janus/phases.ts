@@ -1,6 +1,6 @@
 import type { DecodingSession, TrainOptions } from 'bicot';
 import type { JanusContext, JanusModel } from 'bicot/models/janus';
-import { PHASES, type JanusRound, type PhaseName } from './protocol.js';
+import { type JanusRound, PHASES, type PhaseName } from './protocol.js';
 
 /** Wall time by the parts of a step. */
 export interface StepClock {

@@ -1,4 +1,5 @@
 import type { Check } from '../../bench/check.js';
+import type { StartOptions } from '../../support/start-backend.js';
 
 // An implementation of the step is a program: it is given a problem and how many rounds to make, computes, and prints a line
 // of JSON whenever it has something to tell, so that whatever happens next takes nothing back.
@@ -24,6 +25,7 @@ export type JanusEvent =
   | { readonly event: 'hello'; readonly name: string; readonly versions: Readonly<Record<string, string>> }
   /** For people. */
   | { readonly event: 'progress'; readonly text: string }
+  /** Weights are there; `parameters` are those that are trained. */
   | { readonly event: 'loaded'; readonly seconds: number; readonly parameters: number }
   | { readonly event: 'check'; readonly check: Check }
   | ({ readonly event: 'round'; readonly peak: PeakBytes } & JanusRound)
@@ -39,6 +41,6 @@ export interface JanusRequest {
   readonly device: string;
   /** Samples decoded side by side. */
   readonly rowsAtOnce: number;
-  /** Whether an adapter in software will do. */
-  readonly software: boolean;
+  /** How bicot's backend is started. */
+  readonly start: StartOptions;
 }
