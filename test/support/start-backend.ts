@@ -17,11 +17,7 @@ export async function startBackend(
   name: string,
   { software = false, project }: StartOptions = {},
 ): Promise<string> {
-  if (name === 'webgpu') {
-    await import(`${WEBGPU_FOLDER}/setup.mjs`);
-    void software;
-    return 'WebGPU through Dawn';
-  }
-  const { description } = await selectBackend(name as BackendName, project ? { projectFolder: project } : {});
-  return description;
+  const projectFolder = project ?? (name === 'webgpu' ? WEBGPU_FOLDER : undefined);
+  const options = { allowSoftware: software, ...(projectFolder !== undefined && { projectFolder }) };
+  return (await selectBackend(name as BackendName, options)).description;
 }

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { WEBGPU_FOLDER } from '../../support/start-backend.js';
 import type { FoundBackend } from '../backends.js';
-import { ROOT } from '../machine.js';
 import type { BenchOptions } from '../options.js';
 import { type Deadline, nodeProgram, runProgram } from '../program.js';
 import { now, type ResultsFile } from '../results.js';
@@ -18,20 +17,17 @@ export async function benchDemo(
   for (const { name, description } of backends) {
     const folder = resolve(out, `demo-${name}`);
     mkdirSync(folder, { recursive: true });
-    // One process drives a GPU; with few steps, few pictures are judged, too.
-    const args = ['--backend', name, '--workers', '0', '--out', folder];
+    const project = start.project ?? (name === 'webgpu' ? WEBGPU_FOLDER : undefined);
+    const args = ['--backend', name, '--out', folder];
+    if (project !== undefined) args.push('--project', project);
+    if (start.software) args.push('--software');
+    // With few steps, few pictures are judged, too.
     if (demoSteps !== undefined) args.push('--steps', String(demoSteps), '--eval-prompts', '2');
     const [date, began] = [now(), performance.now()];
     const { failed } = await runProgram(
       ...nodeProgram(new URL('../../../examples/emoji/demo.ts', import.meta.url), args),
       {
         deadline,
-        // Packages of a backend are looked up where the program is started.
-        cwd: name === 'webgpu' ? WEBGPU_FOLDER : (start.project ?? ROOT),
-        env: {
-          TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'),
-          ...(start.software && { BICOT_ALLOW_SOFTWARE: '1' }),
-        },
         onLine: (line) => console.log(`demo, ${name}: ${line}`),
       },
     );
