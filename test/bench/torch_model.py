@@ -126,7 +126,7 @@ class Decoder:
         rows, total = len(contexts) * copies, self.context + max_tokens
         shape = (rows, model.heads, total, model.size)
         self.cache = [(empty(shape), empty(shape)) for _ in range(config["layers"])]
-        self.ragged = bool((self.lengths < self.context).any())
+        self.ragged = min(map(len, contexts)) < self.context
         if self.ragged:
             place = torch.arange(total, device=DEVICE)[None]
             hidden = (place >= self.lengths[:, None]) & (place < self.context)

@@ -9,7 +9,7 @@ import type { JanusEvent, JanusRequest, PeakBytes } from '../janus/protocol.js';
 import { JANUS_SIZES, type JanusSize } from '../janus/sizes.js';
 import { watchDriver } from '../machine.js';
 import type { BenchOptions } from '../options.js';
-import { type Deadline, nodeProgram, runProgram } from '../program.js';
+import { type Deadline, nodeProgram, runProgram, shareOf } from '../program.js';
 import { type JanusProgram, now, type ResultsFile } from '../results.js';
 import { PYTHON, torchDevice } from '../torch.js';
 
@@ -72,12 +72,13 @@ export async function benchJanus(
     });
   let first: Check | undefined;
   try {
-    for (const { name, device, program } of candidates(options, backends)) {
+    const all = candidates(options, backends);
+    for (const [i, { name, device, program }] of all.entries()) {
       const request: JanusRequest = { problem, rounds, device, rowsAtOnce, start };
       const { made, check } = await runCandidate(
         name,
         program(JSON.stringify(request)),
-        deadline,
+        shareOf(deadline, all.length - i),
         put,
         first,
       );
