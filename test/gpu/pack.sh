@@ -18,6 +18,7 @@ kit=.cache/gpu-kit
 rm -rf "$kit"
 mkdir -p "$kit/bin" "$kit/lib"
 cp "$(node -p process.execPath)" "$kit/bin/node"
+strip "$kit/bin/node" 2>/dev/null || true # names for debuggers, where there is the tool
 loader=$(ldconfig -p | awk '/libvulkan\.so\.1 / { found = $NF } END { print found }')
 [[ -z $loader ]] || cp -L "$loader" "$kit/lib/libvulkan.so.1"
 cp test/gpu/kit-run.sh "$kit/run"
@@ -26,11 +27,12 @@ git rev-parse --short=12 HEAD >"$kit/commit" 2>/dev/null || echo unknown >"$kit/
 
 platform=$(node -p '`${process.platform}-${process.arch}`')
 # Tools that build, lint and type; other builds of what is run; what only a debugger or a compiler reads.
-tools='typescript @biomejs binaryen assemblyscript core-js rollup @rollup sucrase tsup'
-leave_out=()
+tools='typescript @biomejs binaryen assemblyscript core-js rollup @rollup sucrase tsup esbuild @esbuild .bin'
+leave_out=(--anchored)
 for name in $tools; do leave_out+=("--exclude=node_modules/$name"); done
+leave_out+=(--no-anchored)
 for pattern in '*.map' '*.d.ts' '*.d.cts' '*.d.mts' '*.min.js' '*.min.js.html' '*_test.js' '*.es2017.js' '*.fesm.js' \
-  'tf*.es2017.*' '*.md' miniprogram coverage node_modules/.cache node_modules/.vite node_modules/.bin '*threaded*'; do
+  'tf*.es2017.*' '*.md' miniprogram coverage node_modules/.cache node_modules/.vite '*threaded*'; do
   leave_out+=("--exclude=$pattern")
 done
 # Bundles for browsers; Node takes those that end in .node.js.
