@@ -35,7 +35,11 @@ export async function compare(
 }
 
 /** Throws unless every variant computes what the first does. */
-export function assertAllSame(title: string, variants: readonly PlacedVariant[], tolerance = TOLERANCE): void {
+export function assertAllSame(
+  title: string,
+  variants: readonly PlacedVariant[],
+  tolerance = TOLERANCE,
+): void {
   const [first, ...others] = variants;
   for (const other of others) {
     if (first) assertSame(`${title}: ${first.name} and ${other.name}`, first.check, other.check, tolerance);
