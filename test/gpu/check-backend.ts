@@ -37,7 +37,8 @@ const stream = uniformStream('gpu', 'check');
 const words = (length: number): Int32Array =>
   Int32Array.from({ length }, () => 6 + uniformInteger(stream, 34));
 for (const space of ['text', 'image']) {
-  const contexts = [{ ids: words(5) }, { ids: words(7) }];
+  // The first id is below those of words, and so what is left of a context without its condition.
+  const contexts = [5, 7].map((length) => ({ ids: Int32Array.from([1, ...words(length)]) }));
   tell(`a transformer's contract, ${space}`, await checkPolicy(transformer, { contexts, space }));
 }
 transformer.dispose();

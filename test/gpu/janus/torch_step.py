@@ -1,7 +1,6 @@
 """PyTorch's side of the step: `torch_step.py REQUEST`, a JanusRequest of protocol.ts as JSON. Prints its events."""
 
 import json
-import math
 import sys
 import time
 import traceback
@@ -166,11 +165,11 @@ class Step:
         references = self.reference(levels)
         loss = self.gradients(levels, references, lambda index, *_: None if index else torch.tensor(value, device=self.model.device))
         found = {"loss": {"values": [loss], "scale": max(abs(loss), 0.01)}}
-        squares = 0.0
+        # What the optimizer is given: clipped.
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.problem["maxGradNorm"])
+        found["gradient norm"] = {"values": [norm.item()]}
         for name, parameter in self.model.adapters():
             found[f"gradient of {name}"] = fingerprint(parameter.grad.T)
-            squares += parameter.grad.double().square().sum().item()
-        found["gradient norm"] = {"values": [math.sqrt(squares)]}
         for name, (contexts, tokens, image) in zip(("semantic", "token"), levels):
             for who, adapted in (("policy", True), ("reference", False)):
                 with torch.no_grad():
