@@ -16,6 +16,7 @@ import { benchLoad } from './benchmarks/load.js';
 import { benchMemory } from './benchmarks/memory.js';
 import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
 import { benchVq } from './benchmarks/vq.js';
+import { implementations } from './implementations.js';
 import { type BenchmarkName, type BenchOptions, readOptions, USAGE } from './options.js';
 import { PAGE, readResults, writtenPage } from './report/page.js';
 import { circumstancesLine, resultTables } from './report/tables.js';
@@ -39,7 +40,7 @@ const USUAL: Partial<Record<BenchmarkName, SizeName>> = { step: 'demo', checkpoi
 
 async function run(options: BenchOptions): Promise<void> {
   const load = currentLoad();
-  const bench = startBench(options);
+  const bench = startBench(options, implementations(options));
   const results: Result[] = [];
   try {
     for (const name of options.names) {

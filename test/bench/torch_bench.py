@@ -9,12 +9,22 @@ import traceback
 from pathlib import Path
 
 import torch
-from torch_model import Decoder, Model, Problem, padded
+from torch_model import DEVICE, Decoder, Model, Problem, padded
 
 # The decoder of image tokens is the one that the reference values come from.
 sys.path.append(str(Path(__file__).parent.parent / "reference"))
 
+# Threads by variant. On a GPU there is one variant, in full float32: the default lets cuDNN round to TF32.
 THREADS = {"PyTorch, 1 thread": 1, "PyTorch, 2 threads": 2}
+if DEVICE.type == "cuda":
+    THREADS = {f"PyTorch, {torch.cuda.get_device_name()}": 1}
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def sync():
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def sample(model, problem, level, contexts, copies, forced=None):
@@ -25,7 +35,7 @@ def sample(model, problem, level, contexts, copies, forced=None):
         contexts = contexts + [problem.unconditional(c) for c in contexts]
     decoder = Decoder(model, contexts, copies, image, sampling["maxTokens"])
     rows = len(decoder.lengths) // (2 if guidance != 1 else 1)
-    ended, tokens, log_probs = torch.zeros(rows, dtype=torch.bool), [], []
+    ended, tokens, log_probs = torch.zeros(rows, dtype=torch.bool, device=DEVICE), [], []
     for t in range(sampling["maxTokens"]):
         if t > 0:
             decoder.step(drawn if guidance == 1 else drawn.repeat(2))
@@ -67,7 +77,7 @@ class Trainer:
     def loss(self, level, rows, count):
         problem = self.problem
         mask = padded([[1] * len(row) for row in level["tokens"][rows]])
-        advantages = torch.tensor(problem.advantages[rows])[:, None]
+        advantages = torch.tensor(problem.advantages[rows], device=DEVICE)[:, None]
         own = self.model.log_probs(problem, level, rows)
         ratio = ((own - padded(level["oldLogProbs"][rows])) * mask).exp()
         clipped = ratio.clamp(1 - problem.clip, 1 + problem.clip)
@@ -122,7 +132,7 @@ def decode_check(model, problem, level):
 def fingerprint(tensor):
     values = tensor.detach().double().flatten()
     norm = values.norm().item()
-    projection = (values * torch.arange(len(values), dtype=torch.float64).cos()).sum().item()
+    projection = (values * torch.arange(len(values), dtype=torch.float64, device=values.device).cos()).sum().item()
     return {"values": [norm, projection], "scale": norm}
 
 
@@ -156,8 +166,8 @@ def vq_variant(request):
 
     problem = json.loads(Path(request["problem"], "vq.json").read_text())
     # Twice as fast as PyTorch's own order.
-    model = fill(Vq(problem["config"])).to(memory_format=torch.channels_last)
-    codes = torch.tensor([problem["codes"]])
+    model = fill(Vq(problem["config"])).to(DEVICE, memory_format=torch.channels_last)
+    codes = torch.tensor([problem["codes"]], device=DEVICE)
 
     def run():
         with torch.inference_mode():
@@ -187,9 +197,11 @@ def call_open(request):
 def call_time(request):
     run = SESSIONS[request["session"]]
     torch.set_num_threads(THREADS[request["variant"]])
+    sync()
     start = time.perf_counter()
     for _ in range(request["repeats"]):
         run()
+    sync()
     return {"ms": (time.perf_counter() - start) * 1000 / request["repeats"]}
 
 
@@ -200,6 +212,8 @@ def call_close(request):
 
 def call_hello(_):
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
+    if DEVICE.type == "cuda":
+        versions["cuda"] = torch.version.cuda
     return {"versions": versions, "variants": list(THREADS), "skipped": []}
 
 

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 NEVER = float("-inf")
+# Where everything is computed; small things are made on the host and brought there whole.
+DEVICE = torch.device(os.environ.get("BENCH_TORCH_DEVICE", "cpu"))
 
 
 class Problem:
@@ -17,7 +19,7 @@ class Problem:
     def __init__(self, folder):
         with open(os.path.join(folder, "problem.json")) as file:
             self.__dict__.update(json.load(file))
-        self.weights = load_file(os.path.join(folder, "weights.safetensors"))
+        self.weights = load_file(os.path.join(folder, "weights.safetensors"), device=str(DEVICE))
 
     def unconditional(self, ids):
         return [i for i in ids if i < self.config["specialTokens"]]
@@ -34,7 +36,7 @@ class Model:
         half = torch.arange(0, self.size, 2, dtype=torch.float64) / self.size
         angle = torch.outer(torch.arange(longest, dtype=torch.float64), config["ropeTheta"] ** -half)
         angle = torch.cat([angle, angle], -1)
-        self.cos, self.sin = angle.cos().float(), angle.sin().float()
+        self.cos, self.sin = angle.cos().float().to(DEVICE), angle.sin().float().to(DEVICE)
 
     def norm(self, x, name):
         return F.rms_norm(x, (self.config["width"],), self.weights[name], self.config["rmsEpsilon"])
@@ -83,11 +85,11 @@ class Model:
             if image:
                 positions[n, first : len(row)] = torch.arange(len(row) - first)
             picked[n, : len(tokens[n])] = torch.arange(first, first + len(tokens[n]))
-        x = self.embed(ids, positions)
+        x = self.embed(ids.to(DEVICE), positions.to(DEVICE))
         for index in range(config["layers"]):
             x = self.layer(index, x, self.cos[:length], self.sin[:length], None, True)
-        rows = torch.arange(len(joined))[:, None]
-        return self.head(x[rows, picked], image)
+        rows = torch.arange(len(joined), device=DEVICE)[:, None]
+        return self.head(x[rows, picked.to(DEVICE)], image)
 
     def log_probs(self, problem, level, rows):
         """[N, T], 0 on padding."""
@@ -102,12 +104,16 @@ class Model:
         return -losses.view_as(targets)
 
 
+def empty(shape):
+    return torch.empty(shape, device=DEVICE)
+
+
 def padded(rows, dtype=torch.float32):
     """A matrix of lists of different lengths."""
     result = torch.zeros(len(rows), max(map(len, rows)), dtype=dtype)
     for n, row in enumerate(rows):
         result[n, : len(row)] = torch.tensor(row, dtype=dtype)
-    return result
+    return result.to(DEVICE)
 
 
 class Decoder:
@@ -115,16 +121,16 @@ class Decoder:
 
     def __init__(self, model, contexts, copies, image, max_tokens):
         self.model, self.image, config = model, image, model.config
-        self.lengths = torch.tensor([len(c) for c in contexts]).repeat_interleave(copies)
+        self.lengths = torch.tensor([len(c) for c in contexts], device=DEVICE).repeat_interleave(copies)
         self.context = max(map(len, contexts))
         rows, total = len(contexts) * copies, self.context + max_tokens
         shape = (rows, model.heads, total, model.size)
-        self.cache = [(torch.empty(shape), torch.empty(shape)) for _ in range(config["layers"])]
-        self.ragged = bool((self.lengths < self.context).any())
+        self.cache = [(empty(shape), empty(shape)) for _ in range(config["layers"])]
+        self.ragged = min(map(len, contexts)) < self.context
         if self.ragged:
-            place = torch.arange(total)[None]
+            place = torch.arange(total, device=DEVICE)[None]
             hidden = (place >= self.lengths[:, None]) & (place < self.context)
-            self.mask = torch.zeros(rows, total).masked_fill_(hidden, NEVER)[:, None, None]
+            self.mask = torch.zeros(rows, total, device=DEVICE).masked_fill_(hidden, NEVER)[:, None, None]
         self.copies, self.fed = copies, 0
         self.logits = self.prefill(contexts)
 
@@ -132,15 +138,15 @@ class Decoder:
         model, config = self.model, self.model.config
         ids = padded(contexts, dtype=torch.long)
         positions = torch.full_like(ids, config["imageLength"])
-        last = torch.tensor([len(c) - 1 for c in contexts])
-        rows = torch.arange(len(contexts))
+        last = torch.tensor([len(c) - 1 for c in contexts], device=DEVICE)
+        rows = torch.arange(len(contexts), device=DEVICE)
         if self.image:
             positions[rows, last] = 0
         x = model.embed(ids, positions)
         length = self.context
         for index, (keys, values) in enumerate(self.cache):
             shape = (len(contexts), model.heads, length, model.size)
-            own = (torch.empty(shape), torch.empty(shape))
+            own = (empty(shape), empty(shape))
             x = model.layer(index, x, model.cos[:length], model.sin[:length], None, True, own, 0)
             keys[:, :, :length] = own[0].repeat_interleave(self.copies, 0)
             values[:, :, :length] = own[1].repeat_interleave(self.copies, 0)

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
 import type { Skipped } from './hosts/protocol.js';
 
@@ -39,10 +40,12 @@ const KERNELS = [
   { name: 'bicot, fused kernels with FMA', kernels: 'fused', fma: true },
 ] as const;
 
-/** Every variant, whether this version has it or not. */
+/** Every variant of the present backend, whether this version has it or not. */
 function allVariants(workers: readonly number[]): BicotVariant[] {
+  // Fused multiply-add is a build of the kernels for wasm.
+  const kinds = KERNELS.filter(({ fma }) => !fma || tf.getBackend() === 'wasm');
   return workers.flatMap((count) =>
-    KERNELS.map(({ name, ...kernels }) => ({
+    kinds.map(({ name, ...kernels }) => ({
       ...kernels,
       name: count === 1 ? name : `${name}, ${count} workers`,
       workers: count,

@@ -1,11 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { currentKernels } from '../../src/kernels/choice.js';
 
-/**
- * The most bytes of tensors that an action has at once beyond those that were there before. Clones share their numbers
- * and count once, which `tf.memory().numBytes` does not do.
- */
-export function peakBytes(action: () => void): number {
+/** Counts the bytes of tensors while it runs. */
+export interface ByteTracker {
+  /** The most at once beyond those that were there before. */
+  peak(): number;
+  stop(): void;
+}
+
+/** Begins to count. Clones share their numbers and count once, which `tf.memory().numBytes` does not do. */
+export function trackBytes(): ByteTracker {
   // Brings bicot's kernels onto wasm, whichever are chosen: until then a clone there is a copy, and would be counted.
   currentKernels();
   const engine = tf.engine() as unknown as Tracking;
@@ -22,12 +26,18 @@ export function peakBytes(action: () => void): number {
     present -= tensorInfo.get(dataId)?.bytes ?? 0;
     removeDataId.call(this, dataId, backend);
   };
+  return { peak: () => peak, stop: () => void Object.assign(engine, { trackTensor, removeDataId }) };
+}
+
+/** The most bytes of tensors that an action has at once beyond those that were there before. */
+export function peakBytes(action: () => void): number {
+  const tracker = trackBytes();
   try {
     action();
   } finally {
-    Object.assign(engine, { trackTensor, removeDataId });
+    tracker.stop();
   }
-  return peak;
+  return tracker.peak();
 }
 
 /** What TensorFlow.js does when a tensor comes and its data goes. */

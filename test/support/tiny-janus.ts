@@ -58,17 +58,6 @@ function fnv1a(name: string): number {
   return hash >>> 0;
 }
 
-/** A stream of numbers in `[0, 1)`. */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Tables of embeddings, which are not scaled by their width. */
 const TABLES = [
   'language_model.model.embed_tokens',
@@ -80,14 +69,16 @@ const TABLES = [
   'cls_embedding',
 ];
 
-/** How a tensor's numbers come out of `r` in `[-1, 1)`. */
-function scaling(name: string, shape: readonly number[]): (r: number) => number {
+/** A tensor's numbers are `offset + factor · r`, with `r` in `[-1, 1)`. */
+function scaling(
+  name: string,
+  shape: readonly number[],
+): { readonly offset: number; readonly factor: number } {
   const owner = name.slice(0, name.lastIndexOf('.'));
-  if (name.endsWith('.bias')) return (r) => 0.1 * r;
-  if ((owner.split('.').at(-1) as string).includes('norm')) return (r) => 1 + 0.1 * r;
-  if (TABLES.includes(owner)) return (r) => r;
-  const spread = Math.sqrt(3 / shape.slice(1).reduce((product, size) => product * size, 1));
-  return (r) => r * spread;
+  if (name.endsWith('.bias')) return { offset: 0, factor: 0.1 };
+  if ((owner.split('.').at(-1) as string).includes('norm')) return { offset: 1, factor: 0.1 };
+  if (TABLES.includes(owner)) return { offset: 0, factor: 1 };
+  return { offset: 0, factor: Math.sqrt(3 / shape.slice(1).reduce((product, size) => product * size, 1)) };
 }
 
 /**
@@ -96,8 +87,30 @@ function scaling(name: string, shape: readonly number[]): (r: number) => number 
  * @param name with its prefix, in the original layout
  */
 export function deterministicWeights(name: string, shape: readonly number[]): Float32Array {
-  const next = mulberry32(fnv1a(name));
-  const scaled = scaling(name, shape);
-  const count = shape.reduce((product, size) => product * size, 1);
-  return Float32Array.from({ length: count }, () => scaled(2 * next() - 1));
+  return deterministicPart(
+    name,
+    shape,
+    0,
+    shape.reduce((product, size) => product * size, 1),
+  );
+}
+
+/** The numbers `[begin, end)` of `deterministicWeights`, made without those before them. */
+export function deterministicPart(
+  name: string,
+  shape: readonly number[],
+  begin: number,
+  end: number,
+): Float32Array {
+  const { offset, factor } = scaling(name, shape);
+  const values = new Float32Array(end - begin);
+  // mulberry32, whose state is a multiple of the place in the stream.
+  let state = (fnv1a(name) + Math.imul(begin, 0x6d2b79f5)) | 0;
+  for (let i = 0; i < values.length; i++) {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    values[i] = offset + factor * (((t ^ (t >>> 14)) >>> 0) * 2 ** -31 - 1);
+  }
+  return values;
 }

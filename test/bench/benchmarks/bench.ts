@@ -1,10 +1,9 @@
 import { rmSync } from 'node:fs';
 import type { Host } from '../hosts/host.js';
 import type { OpenRequest, Skipped } from '../hosts/protocol.js';
-import { type Implementation, implementations } from '../implementations.js';
+import type { Implementation } from '../implementations.js';
 import { makeProblem, type ProblemKind } from '../make-problem.js';
 import type { PlacedVariant } from '../measure.js';
-import type { BenchOptions } from '../options.js';
 import type { Size } from '../sizes.js';
 
 /** The programs of a run, started when first needed. */
@@ -12,6 +11,8 @@ export interface Bench {
   readonly rounds: number;
   /** Size of the checkpoint that is loaded. */
   readonly bytes: number;
+  /** How much relative error passes for rounding. Default `TOLERANCE`. */
+  readonly tolerance?: number;
   readonly implementations: readonly Implementation[];
   /** Implementations that are not there, and why. */
   readonly skipped: readonly Skipped[];
@@ -21,18 +22,21 @@ export interface Bench {
   problem(size: Size, kind: ProblemKind): Promise<string>;
   /** Versions of all that was started, or of Node alone, by name. */
   versions(): Record<string, string>;
-  /** Ends the programs and removes the problems. */
-  stop(): void;
+  /** Ends the programs and removes the problems. @param now whatever they do */
+  stop(now?: boolean): void;
 }
 
-/** A run with these options. */
-export function startBench(options: BenchOptions): Bench {
-  const { all, skipped } = implementations(options);
+/** A run of what there is to compare. */
+export function startBench(
+  options: Pick<Bench, 'rounds' | 'bytes' | 'tolerance'>,
+  { all, skipped }: Pick<Bench, 'skipped'> & { readonly all: readonly Implementation[] },
+): Bench {
   const running = new Map<Implementation, Host>();
   const problems = new Map<string, string>();
   return {
     rounds: options.rounds,
     bytes: options.bytes,
+    tolerance: options.tolerance,
     implementations: all,
     skipped,
     async host(implementation) {
@@ -58,9 +62,9 @@ export function startBench(options: BenchOptions): Bench {
       }
       return Object.fromEntries(Object.entries(found).map(([name, set]) => [name, [...set].join(', ')]));
     },
-    stop() {
-      for (const host of running.values()) host.stop();
-      for (const folder of problems.values()) rmSync(folder, { recursive: true });
+    stop(now = false) {
+      for (const host of running.values()) now ? host.kill() : host.stop();
+      for (const folder of problems.values()) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,5 +1,5 @@
 import { STOCK } from '../bicot/pass.js';
-import { assertSame } from '../check.js';
+import { assertSame, TOLERANCE } from '../check.js';
 import type { Skipped, Task } from '../hosts/protocol.js';
 import { measure, median, type PlacedVariant } from '../measure.js';
 import type { Comparison, Limit } from '../results.js';
@@ -27,7 +27,7 @@ export async function compare(
     variants.push(...opened);
     skipped.push(...host.hello.skipped, ...absent(host, opened, task));
   }
-  assertAllSame(title, variants);
+  assertAllSame(title, variants, bench.tolerance);
   const timings = await measure(variants, bench.rounds);
   await close(variants);
   const counted = flops === undefined ? {} : { flops, limits: await measureLimits(bench, problem) };
@@ -35,10 +35,14 @@ export async function compare(
 }
 
 /** Throws unless every variant computes what the first does. */
-export function assertAllSame(title: string, variants: readonly PlacedVariant[]): void {
+export function assertAllSame(
+  title: string,
+  variants: readonly PlacedVariant[],
+  tolerance = TOLERANCE,
+): void {
   const [first, ...others] = variants;
   for (const other of others) {
-    if (first) assertSame(`${title}: ${first.name} and ${other.name}`, first.check, other.check);
+    if (first) assertSame(`${title}: ${first.name} and ${other.name}`, first.check, other.check, tolerance);
   }
 }
 

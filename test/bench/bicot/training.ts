@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import {
   adamW,
   balanced,
@@ -77,7 +78,7 @@ export function recordingOptimizer(): Optimizer & {
     step: 0,
     update(_, gradients: Gradients) {
       for (const [name, gradient] of Object.entries(gradients)) {
-        reads.push(gradient.data().then((values) => [name, values.slice()]));
+        reads.push(read(name, gradient));
       }
     },
     get seen() {
@@ -87,4 +88,12 @@ export function recordingOptimizer(): Optimizer & {
     restore() {},
     dispose() {},
   };
+}
+
+/** The caller disposes of gradients while they are read. */
+async function read(name: string, gradient: tf.Tensor): Promise<[string, ArrayLike<number>]> {
+  const kept = tf.keep(gradient.clone());
+  const values = (await kept.data()).slice();
+  kept.dispose();
+  return [name, values];
 }

@@ -1,7 +1,7 @@
-/** bicot in a process of its own: `bicot-host.ts WORKERS`, e.g. `1,2`. */
+/** bicot in a process of its own: `bicot-host.ts WORKERS [BACKEND [OPTIONS]]`, e.g. `1,2 webgpu '{"software":true}'`. Default: wasm. */
 import * as tf from '@tensorflow/tfjs';
-import { selectBackend } from 'bicot/node';
 import bicot from '../../../package.json' with { type: 'json' };
+import { type StartOptions, startBackend } from '../../support/start-backend.js';
 import { assertScored, decode, decodeCheck } from '../bicot/decoding.js';
 import { kernelVariants } from '../bicot/kernels.js';
 import { openLean } from '../bicot/lean-session.js';
@@ -90,9 +90,9 @@ async function open(request: OpenRequest): Promise<Session> {
   };
 }
 
-const { description } = await selectBackend('wasm');
-const workers = (process.argv[2] ?? '1').split(',').map(Number);
-const { variants, skipped } = await bicotVariants(workers);
+const [, , counts = '1', backend = 'wasm', options = '{}'] = process.argv;
+const description = await startBackend(backend, JSON.parse(options) as StartOptions);
+const { variants, skipped } = await bicotVariants(counts.split(',').map(Number));
 await serve({
   hello: async () => ({
     versions: {
@@ -106,3 +106,5 @@ await serve({
   }),
   open,
 });
+// The threads of a GPU's library would keep the process alive.
+process.exit(0);

@@ -9,7 +9,10 @@ export interface Host {
   readonly suffix: string;
   readonly hello: Hello;
   call<C extends Request['call']>(request: Extract<Request, { call: C }>): Promise<Answers[C]>;
+  /** Lets it end by itself. */
   stop(): void;
+  /** Ends it now, whatever it does. */
+  kill(): void;
 }
 
 /** Where the project's own settings (tsconfig.json) are found. */
@@ -49,7 +52,7 @@ export async function startHost(
     return answer.result;
   }
   const hello = await call<Hello>({ call: 'hello' });
-  return { suffix, hello, call, stop: () => void child.stdin.end() };
+  return { suffix, hello, call, stop: () => void child.stdin.end(), kill: () => void child.kill('SIGKILL') };
 }
 
 /** The service of a file in this folder, under a Node binary. */

@@ -3,6 +3,7 @@
  *
  *     node test/packages/webgpu/run.mjs
  *     node test/packages/webgpu/run.mjs --reference FILE.json    (npm run check:reference, on WebGPU)
+ *     node test/packages/webgpu/run.mjs --installed              (what is installed already will do: no network is needed)
  *
  * Installs Dawn and the backend beside this file; the root must be installed already. Prints vitest's report, or one
  * `skip` line where there is no adapter; exits with the status of what it ran.
@@ -25,18 +26,22 @@ const SLOW = {
   'all tokens of 20 plans': 'a second for each of 80 tokens, as each has shapes of its own; the first tokens stay',
 };
 
-const { values } = parseArgs({ options: { reference: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { reference: { type: 'string' }, installed: { type: 'boolean', default: false } },
+});
 const reference = values.reference && resolve(values.reference);
 
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-const install = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
-  cwd: here,
-  encoding: 'utf8',
-  shell: process.platform === 'win32',
-});
-if (install.status !== 0) {
-  console.log(`not ok - webgpu: npm ci failed\n${install.stdout}${install.stderr}`);
-  process.exit(1);
+if (!values.installed) {
+  const install = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
+    cwd: here,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  if (install.status !== 0) {
+    console.log(`not ok - webgpu: npm ci failed\n${install.stdout}${install.stderr}`);
+    process.exit(1);
+  }
 }
 
 /** The adapter that Dawn finds in an environment. */
