@@ -23,7 +23,8 @@ const SLOW = {
   'finite differences': 'some 500 forward passes, one for each move of a weight: over 4 minutes',
   'micro-batches of 1': '1 minute; micro-batches of 4 stay',
   planted: 'every operation twice more, a minute each; they stay on cpu and wasm',
-  'all tokens of 20 plans': 'a second for each of 80 tokens, as each has shapes of its own; the first tokens stay',
+  'all tokens of 20 plans':
+    'a second for each of 80 tokens, as each has shapes of its own; the first tokens stay',
 };
 
 const { values } = parseArgs({
