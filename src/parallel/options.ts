@@ -7,10 +7,10 @@ import type { Spawn } from './thread.js';
  * What workers can do in a training: `sample` for rollouts, `score` for the frozen reference, `gradients` for all passes of an
  * update.
  */
-export type WorkerTask = Task['kind'];
+export type WorkerTask = 'sample' | 'score' | 'gradients';
 
 /** All that workers can do. */
-export const WORKER_TASKS: readonly WorkerTask[] = ['sample', 'score', 'gradients'];
+export const WORKER_TASKS: readonly WorkerTask[] = ['sample', 'score', 'gradients'] satisfies Task['kind'][];
 
 /** How many workers, and how they work. */
 export interface ParallelOptions {
