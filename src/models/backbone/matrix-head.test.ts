@@ -39,9 +39,9 @@ describeOnBackends('matrixHead in pieces', () => {
       tf.dispose(pieces);
       expect(found.logits).toBeAllclose(expected.logits, 1e-6);
       expect(found.decoded).toBeAllclose(expected.logits, 1e-6);
-      // A logit is one sum in an order of its own: whatever its piece, it is the same bits.
-      if (tf.getBackend() !== 'webgpu') expect(found.logits).toEqual(expected.logits);
-      if (tf.getBackend() !== 'webgpu') expect(found.decoded).toEqual(expected.decoded);
+      // Where a logit is one sum in an order of its own, it is the same bits whatever its piece.
+      if (['cpu', 'wasm'].includes(tf.getBackend())) expect(found.logits).toEqual(expected.logits);
+      if (['cpu', 'wasm'].includes(tf.getBackend())) expect(found.decoded).toEqual(expected.decoded);
       found.scores.forEach((values, i) => {
         expect(values).toBeAllclose(expected.scores[i] as Float32Array, 1e-6);
       });

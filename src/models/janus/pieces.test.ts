@@ -163,8 +163,8 @@ describeOnBackends('Janus with its tables in pieces', () => {
         expect(logits).toBeAllclose(expected.logits[t] as Float32Array, 1e-6);
       });
       expect(found.logProbs).toBeAllclose(expected.logProbs, 1e-6);
-      // A logit is one sum in an order of its own: whatever its piece, it is the same bits.
-      if (tf.getBackend() !== 'webgpu') expect(found).toEqual(expected);
+      // Where a logit is one sum in an order of its own, it is the same bits whatever its piece.
+      if (['cpu', 'wasm'].includes(tf.getBackend())) expect(found).toEqual(expected);
     }
     whole.dispose();
     cut.dispose();
