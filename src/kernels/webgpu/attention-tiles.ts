@@ -145,9 +145,9 @@ export function forwardProgram(size: number): WebGpuProgram {
 fn finite(score: f32, seen: bool) -> f32 {
   return select(score, LOWEST, !seen || infects(score));
 }
-fn weight(score: f32, seen: bool, most: f32) -> f32 {
+fn seenWeight(score: f32, seen: bool, most: f32) -> f32 {
   if (!seen) { return 0.0; }
-  return weight_of(score, most);
+  return weightOf(score, most);
 }
 fn main(group: u32, lane: u32) {
   ${begin(true)}
@@ -162,18 +162,18 @@ ${putWeights(`finite(scores[i][j], ${QUERY_SEES})`)}
     var larger = most;
     for (var y = 0u; y < ${TILE}u; y++) { larger = max(larger, weights[y * 8u + down]); }
     for (var i = 0u; i < 4u; i++) {
-      let shrink = vanishing_exp(most[i] - larger[i]);
+      let shrink = weight(most[i] - larger[i]);
       total[i] *= shrink;
       ${each([...new Array(parts).keys()], (n) => `sums${n}[i] *= shrink;`, ' ')}
     }
     most = larger;
     workgroupBarrier();
-${putWeights(`weight(scores[i][j], ${QUERY_SEES}, most[i])`)}
+${putWeights(`seenWeight(scores[i][j], ${QUERY_SEES}, most[i])`)}
     ${mix('v', parts, 'total += w;')}
   }
   // No weight at all: every score is a negative infinity.
   for (var i = 0u; i < 4u; i++) {
-    if (total[i] == 0.0) { total[i] = nan(lane); }
+    if (total[i] == 0.0) { total[i] = nanOf(lane); }
   }
 ${write('mixed', parts, ' / total[i]')}
   if (across == 0u) {
@@ -201,7 +201,7 @@ fn mean_at(t: u32) -> f32 {
 // d score = w · (dw − Σ w·dw)
 fn pull(score: f32, dw: f32, seen: bool, normalizer: f32, mean: f32) -> f32 {
   if (!seen) { return 0.0; }
-  return vanishing_exp(score - normalizer) * (dw - mean);
+  return weight(score - normalizer) * (dw - mean);
 }`;
 
 /** Gradient of the rotated queries: d scores · k. */
@@ -279,9 +279,9 @@ export function valueGradientProgram(size: number): WebGpuProgram {
     workgroup: WORKGROUP,
     get source() {
       return `${SOFTMAX}${HEADER}${each(['q', 'k', 'dy'], reader)}${LINES}
-fn weight(score: f32, seen: bool, normalizer: f32) -> f32 {
+fn seenWeight(score: f32, seen: bool, normalizer: f32) -> f32 {
   if (!seen) { return 0.0; }
-  return vanishing_exp(score - normalizer);
+  return weight(score - normalizer);
 }
 fn main(group: u32, lane: u32) {
   ${begin(false)}
@@ -292,7 +292,7 @@ ${sums(parts)}
     let column = y0 + 4u * across;
     for (var j = 0u; j < 4u; j++) { z[j] = normalizer_at(column + j); }
     ${product('scores', 'k', 'q')}
-${putWeights(`weight(scores[i][j], ${SEEN_BY}, z[j])`)}
+${putWeights(`seenWeight(scores[i][j], ${SEEN_BY}, z[j])`)}
     ${mix('dy', parts)}
   }
 ${write('dv', parts)}

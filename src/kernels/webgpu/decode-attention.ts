@@ -180,16 +180,16 @@ fn main(group: u32, lane: u32) {
     workgroupBarrier();
     larger = most;
     for (var i = 0u; i < 16u; i++) { larger = max(larger, sixteen[i]); }
-    let shrink = vanishing_exp(most - larger);
+    let shrink = weight(most - larger);
     most = larger;
     total *= shrink;
     sum *= shrink;
     for (var u = 0u; u < ${POSITIONS}u; u++) {
       let at = u * ${lanes}u + lane;
       if (t0 + at < count) {
-        let weight = weight_of(scores[u], most);
-        weights[at] = weight;
-        total += weight;
+        let own_weight = weightOf(scores[u], most);
+        weights[at] = own_weight;
+        total += own_weight;
       }
     }
     workgroupBarrier();
@@ -219,7 +219,7 @@ fn main(group: u32, lane: u32) {
     total = 0.0;
     for (var i = 0u; i < 16u; i++) { total += sixteen[i]; }
     // No weight at all: every score is a negative infinity.
-    if (total == 0.0) { total = nan(lane); }
+    if (total == 0.0) { total = nanOf(lane); }
     sum = 0.0;
     for (var i = 0u; i < turns; i++) { sum += parts[i * params.channels + lane]; }
     mixed[(row * params.heads + head) * size + lane] = sum / total;
