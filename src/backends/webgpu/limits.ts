@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { WebGpuBackend } from './backend.js';
+import type { WebGpuBackend, WebGpuDevice } from './backend.js';
 
 /** What a WebGPU device allows. */
 export interface WebGpuLimits {
@@ -9,11 +9,19 @@ export interface WebGpuLimits {
   readonly tensorsPerProgram: number;
 }
 
-/** The limits of a backend's device. */
+const known = new WeakMap<WebGpuDevice, WebGpuLimits>();
+
+/** The limits of a backend's device. They are asked for at every operation, and reading them from a device is no plain read. */
 export function webGpuLimits(backend: tf.KernelBackend): WebGpuLimits {
-  const { limits } = (backend as WebGpuBackend).device;
-  return {
-    tensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
-    tensorsPerProgram: limits.maxStorageBuffersPerShaderStage,
-  };
+  const { device } = backend as WebGpuBackend;
+  let limits = known.get(device);
+  if (!limits) {
+    const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = device.limits;
+    limits = {
+      tensorBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
+      tensorsPerProgram: maxStorageBuffersPerShaderStage,
+    };
+    known.set(device, limits);
+  }
+  return limits;
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WebGpuBackend } from '../../backends/webgpu/backend.js';
+import { webGpuLimits } from '../../backends/webgpu/limits.js';
 import { BicotError } from '../../errors.js';
 import { runProgram, type WebGpuProgram, type WebGpuRun } from './program.js';
 
@@ -42,8 +43,8 @@ export function registerKernels(list: readonly WebGpuKernel[]): void {
 function gpuOf(backend: WebGpuBackend): Gpu {
   return {
     output: (shape, dtype = 'float32') => {
-      const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-      const most = backend.device.limits.maxStorageBufferBindingSize;
+      const bytes = 4 * tf.util.sizeFromShape([...shape]);
+      const most = webGpuLimits(backend).tensorBytes;
       if (bytes > most) {
         throw new BicotError(
           'unsupported',
@@ -62,4 +63,4 @@ function gpuOf(backend: WebGpuBackend): Gpu {
 }
 
 /** Numbers in a tensor. */
-export const sizeOf = ({ shape }: tf.TensorInfo): number => shape.reduce((a, b) => a * b, 1);
+export const sizeOf = ({ shape }: tf.TensorInfo): number => tf.util.sizeFromShape(shape);
