@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { verifyBackend } from '../backends/verify.js';
 import { startWebGpu, type WebGpuOptions, type WebGpuParts } from '../backends/webgpu/start.js';
+import { CPU_IN_WORDS, wasmInWords } from '../backends/words.js';
 import { BicotError } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
 
@@ -78,11 +79,11 @@ const START: Readonly<Record<BrowserBackendName, (options: BrowserBackendOptions
     // Where memory may be shared it would be, and the fused kernels cannot run on shared memory.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
     await start('wasm');
-    return `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`;
+    return wasmInWords();
   },
   async cpu() {
     await start('cpu');
-    return 'plain JavaScript on the CPU (slow: for tests and tiny models)';
+    return CPU_IN_WORDS;
   },
 };
 

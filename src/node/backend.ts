@@ -4,6 +4,7 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { twoCopies, verifyBackend } from '../backends/verify.js';
 import type { WebGpuOptions } from '../backends/webgpu/start.js';
+import { CPU_IN_WORDS, wasmInWords } from '../backends/words.js';
 import { BicotError } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
 import { repairRound } from './native-kernels.js';
@@ -128,15 +129,12 @@ async function attempt(
   try {
     switch (name) {
       case 'cpu':
-        return await start('cpu', () => 'plain JavaScript on the CPU (slow: for tests and tiny models)');
+        return await start('cpu', () => CPU_IN_WORDS);
       case 'wasm':
         // No wasm path is set: the package finds its binaries beside its own code, whatever the working directory.
         return await keepingErrorHandlers(async () => {
           await import('@tensorflow/tfjs-backend-wasm');
-          return await start(
-            'wasm',
-            () => `WebAssembly${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? ' with SIMD' : ''}`,
-          );
+          return await start('wasm', wasmInWords);
         });
       case 'webgpu':
         return await attemptWebGpu(folders, options);
