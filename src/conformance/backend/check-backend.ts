@@ -63,17 +63,15 @@ export interface CheckBackendOptions {
 }
 
 const KINDS: readonly string[] = [
-  ...([
-    'op',
-    'gradient',
-    'kernel',
-    'sampler',
-    'loss',
-    'decoder',
-    'vq',
-    'training step',
-  ] satisfies BackendCheckKind[]),
-];
+  'op',
+  'gradient',
+  'kernel',
+  'sampler',
+  'loss',
+  'decoder',
+  'vq',
+  'training step',
+] satisfies BackendCheckKind[];
 
 /** What to do about a case that has no advice of its own. */
 const ADVICE: Readonly<Record<BackendCheckKind, string>> = {

@@ -51,10 +51,9 @@ export async function withRefusals<Result>(
   if (typeof device?.pushErrorScope !== 'function') return { result: await action(), refused: undefined };
   const scoped = device as ScopedDevice;
   for (const filter of FILTERS) scoped.pushErrorScope(filter);
-  let messages: (string | undefined)[] = [];
   try {
     const result = await action();
-    messages = await popped(scoped);
+    const messages = await popped(scoped);
     return { result, refused: messages.find((message) => message !== undefined) };
   } catch (thrown) {
     await popped(scoped);

@@ -9,8 +9,6 @@ export interface HostInput {
   readonly dtype: 'float32' | 'int32' | 'bool';
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
-
 /**
  * Numbers of N(0, scale²), or of what `change` makes of them: always the same for a key.
  * @param change keeps inputs where an operation has one value and one slope
@@ -20,7 +18,10 @@ export function floats(
   shape: readonly number[],
   change: (value: number, index: number) => number = (value) => value,
 ): HostInput {
-  const values = normalValues(uniformStream('checkBackend', key, shape.join()), sizeOf(shape));
+  const values = normalValues(
+    uniformStream('checkBackend', key, shape.join()),
+    tf.util.sizeFromShape([...shape]),
+  );
   return { values: values.map((value, i) => change(value, i)), shape, dtype: 'float32' };
 }
 
