@@ -3,17 +3,14 @@ import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 import {
   balanced,
-  biLevelRollout,
   type Completions,
   clipped,
   type Objective,
   oneLevelRollout,
   type ParallelOptions,
-  type RewardFunction,
   type Spawn,
   type StepMetrics,
   sampleCompletions,
-  score,
   type TokenContext,
   type TrainOptions,
   train,
@@ -27,20 +24,12 @@ import { spawner } from '../src/parallel/thread.js';
 import { evaluate } from '../src/train/evaluate.js';
 import { BACKENDS, DEFAULT_BACKEND } from './support/backends.js';
 import { localThread } from './support/local-thread.js';
-import { IMAGE, smallTransformer } from './support/small-transformer.js';
+import { parityReward, prompt, smallTask } from './support/small-task.js';
+import { smallTransformer } from './support/small-transformer.js';
 import { bundledEntry } from './support/worker-entry.js';
 
 // Threads that load TensorFlow.js take their time on a busy machine.
 const SLOW = 120_000;
-
-const prompt = (...ids: number[]): TokenContext => ({ ids: Int32Array.of(1, ...ids, IMAGE) });
-
-const reward: RewardFunction<number> = async (samples) =>
-  samples.map(({ tokens, prompt: word }) =>
-    score(
-      (tokens.token?.filter((id) => id % 2 === word % 2).length ?? 0) - 0.1 * (tokens.semantic?.length ?? 0),
-    ),
-  );
 
 /** A surrogate that workers could not make again. */
 const { recipe: _, ...unsendable } = { ...clipped(), name: 'mine' };
@@ -50,24 +39,8 @@ function options(
   more: Partial<TrainOptions<number, TokenContext>> = {},
 ): TrainOptions<number, TokenContext> {
   return {
-    policy,
-    rollout: biLevelRollout<number, TokenContext>({
-      policy,
-      semantic: {
-        space: 'text',
-        sampling: { maxTokens: 6, temperature: 8, topP: 0.95, recordKept: true },
-        context: (word) => prompt(word),
-      },
-      token: {
-        space: 'image',
-        sampling: { guidance: { scale: 1.5 } },
-        context: (word, plan) => prompt(word, ...plan.ids),
-      },
-      imagesPerPlan: 2,
-    }),
-    ...{ reward, prompts: [4, 5, 6], promptsPerStep: 3, groupSize: 4, steps: 3, learningRate: 1e-3 },
-    ...{ objective: balanced({ klWeight: 0.05, entropyWeight: 0.01 }), microBatch: 3, updatesPerRollout: 2 },
-    ...{ seed: 7, ...more },
+    ...smallTask(policy, { topP: 0.95, recordKept: true }),
+    ...{ objective: balanced({ klWeight: 0.05, entropyWeight: 0.01 }), learningRate: 1e-3, ...more },
   };
 }
 
@@ -209,7 +182,7 @@ describe.each(mains)('workers on wasm that sample for a training on %s', (main) 
     async () => {
       const policy = await smallTransformer();
       const evaluation = {
-        ...{ reward, prompts: [4, 5, 6], samplesPerPrompt: 2 },
+        ...{ reward: parityReward, prompts: [4, 5, 6], samplesPerPrompt: 2 },
         rollout: oneLevelRollout<number, TokenContext>({
           ...{ policy, space: 'image', sampling: {}, context: (word) => prompt(word) },
         }),
@@ -271,7 +244,7 @@ describe('tasks', () => {
     expect(() => train(options(policy, { parallel }))).toThrow(/tasks is \[\]/);
 
     const evaluation = {
-      ...{ reward, prompts: [4] },
+      ...{ reward: parityReward, prompts: [4] },
       rollout: oneLevelRollout<number, TokenContext>({
         ...{ policy, space: 'image', sampling: {}, context: (word) => prompt(word) },
       }),

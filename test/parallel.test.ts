@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {
   balanced,
-  biLevelRollout,
   evaluate,
   freezeReference,
   type HostPass,
@@ -14,9 +13,7 @@ import {
   oneLevelRollout,
   type ParallelOptions,
   policyReference,
-  type RewardFunction,
   type StepMetrics,
-  score,
   type TokenContext,
   type TrainOptions,
   train,
@@ -28,20 +25,13 @@ import { exportWeights, type TransformerPolicy } from 'bicot/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gmpo } from '../examples/objectives/gmpo.js';
 import { countOf, type Fault, faultyPolicy } from './support/faulty-policy.js';
-import { IMAGE, smallTransformer } from './support/small-transformer.js';
+import { parityReward, smallTask } from './support/small-task.js';
+import { smallTransformer } from './support/small-transformer.js';
 import { context, type TabularPolicy } from './support/tabular-policy.js';
 import { bundledEntry } from './support/worker-entry.js';
 
 // From the TypeScript sources, which recipes of test modules need, threads take seconds to start.
 const SLOW = 120_000;
-
-const reward: RewardFunction<number> = async (samples) =>
-  samples.map(({ tokens, prompt }) =>
-    score(
-      (tokens.token?.filter((id) => id % 2 === prompt % 2).length ?? 0) -
-        0.1 * (tokens.semantic?.length ?? 0),
-    ),
-  );
 
 const objective: Objective = balanced({ klWeight: 0.05, entropyWeight: 0.01 });
 
@@ -49,26 +39,9 @@ function options(
   policy: TransformerPolicy,
   more: Partial<TrainOptions<number, TokenContext>> = {},
 ): TrainOptions<number, TokenContext> {
-  const prompt = (...ids: number[]) => ({ ids: Int32Array.of(1, ...ids, IMAGE) });
   return {
-    policy,
-    rollout: biLevelRollout<number, TokenContext>({
-      policy,
-      semantic: {
-        space: 'text',
-        sampling: { maxTokens: 6, temperature: 8 },
-        context: (word) => prompt(word),
-      },
-      token: {
-        space: 'image',
-        sampling: { guidance: { scale: 1.5 } },
-        context: (word, plan) => prompt(word, ...plan.ids),
-      },
-      imagesPerPlan: 2,
-    }),
-    ...{ reward, prompts: [4, 5, 6], promptsPerStep: 3, groupSize: 4, steps: 3, learningRate: 1e-2 },
-    ...{ objective, microBatch: 3, updatesPerRollout: 2, seed: 7 },
-    ...more,
+    ...smallTask(policy),
+    ...{ objective, learningRate: 1e-2, ...more },
   };
 }
 
@@ -211,7 +184,12 @@ describe('a pool in threads', () => {
       expect(await pool.score(level, { reference })).toEqual(await pool.score(level));
       reference.dispose();
 
-      const evaluation = { rollout: rolloutOf(policy), reward, prompts: [1, 2, 3], samplesPerPrompt: 2 };
+      const evaluation = {
+        rollout: rolloutOf(policy),
+        reward: parityReward,
+        prompts: [1, 2, 3],
+        samplesPerPrompt: 2,
+      };
       const here = await evaluate(evaluation);
       const there = await evaluate({ ...evaluation, parallel: pool });
       expect(there).toEqual({ ...here, seconds: expect.any(Number) });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { expectNoLeak } from '../../../test/support/backends.js';
+import { expectScaled } from '../../../test/support/scaled.js';
 import {
   llamaGenFixture,
   tinyLlamaGenFolder,
@@ -99,12 +100,7 @@ describe('saveLlamaGen', () => {
       expect(saved.tensors.get(name)?.dtype).toBe('BF16');
       // What stands for no caption is never trained; twice a number of bfloat16 is one of bfloat16.
       const factor = name === 'cls_embedding.uncond_embedding' ? 1 : 2;
-      const now = await saved.readFloats(name);
-      expect(
-        now.findIndex((value, i) => value !== (before[i] as number) * factor),
-        name,
-      ).toBe(-1);
-      expect(now).toHaveLength(before.length);
+      expectScaled(await saved.readFloats(name), before, factor, name);
     }
     model.dispose();
   });
