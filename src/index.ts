@@ -204,6 +204,7 @@ export {
   abstain,
   type Failure,
   failure,
+  type RewardCall,
   type RewardFunction,
   type RewardResult,
   type Sample,

@@ -34,9 +34,16 @@ export interface Failure {
 /** What a reward returns for one sample. */
 export type RewardResult = Score | Abstain | Failure;
 
+/** What a reward is told about a call besides the samples. Rewards that need none of it ignore it. */
+export interface RewardCall {
+  /** Aborted when nobody waits for the results any more: the call took too long, or the run ends. */
+  readonly signal?: AbortSignal;
+}
+
 /** An async function over a batch, one result per sample, in order. */
 export type RewardFunction<Prompt = unknown> = (
   samples: readonly Sample<Prompt>[],
+  call?: RewardCall,
 ) => Promise<readonly RewardResult[]>;
 
 /** Makes a `Score`. */
