@@ -149,7 +149,8 @@ describe('train', () => {
     expect(seen.dropped).toBe(1);
     expect(seen.byMember).not.toHaveProperty('judge');
     expect(seen.mean).toBeGreaterThanOrEqual(4);
-    expect(JSON.parse(JSON.stringify(record))).toEqual(record);
+    const written = JSON.stringify(record, (_, value) => (Number.isNaN(value) ? 'NaN' : value));
+    expect(JSON.parse(written, (_, value) => (value === 'NaN' ? Number.NaN : value))).toEqual(record);
   });
 
   it('an ensemble that asks for normalize-then-sum gets it', async () => {

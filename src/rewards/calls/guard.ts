@@ -5,7 +5,7 @@ import {
   circuitBreaker,
   handleWhen,
   isBrokenCircuitError,
-  isTaskCancelledError,
+  TaskCancelledError,
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
@@ -89,7 +89,7 @@ export function callGuard(settings: CallSettings): Guard {
         const reason = `not asked: it failed ${breaker.failures} times in a row (${lastError}) and is tried again ${breaker.pause} ms after that`;
         return failed(reason, { final: true, skipped: true });
       }
-      const late = isTaskCancelledError(error);
+      const late = error instanceof TaskCancelledError;
       lastError = late ? `no answer within ${settings.timeout} ms` : reasonOf(error);
       const { retryable, retryAfterMs } = error as Spoken;
       return failed(lastError, {
