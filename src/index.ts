@@ -318,6 +318,7 @@ export {
   type LevelBatchOptions,
   levelBatches,
 } from './train/levels.js';
+export type { Logger } from './train/logger.js';
 export {
   type LevelMetrics,
   type LevelMetricsInput,

@@ -11,6 +11,7 @@ import type { Coefficients } from './coefficients.js';
 import type { Finding } from './findings.js';
 import { assertMaxNorm } from './gradients.js';
 import { assertCount } from './guards.js';
+import type { Logger } from './logger.js';
 import { trainingMonitor } from './monitor/monitor.js';
 import type { MonitorOptions } from './monitor/options.js';
 import type { Optimizer } from './optimizer.js';
@@ -76,6 +77,8 @@ export interface TrainOptions<P, C> {
   readonly parallel?: ParallelOptions | WorkerPool<C>;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */
   readonly monitor?: MonitorOptions | false;
+  /** Told of every step, one after the other. Default: none. */
+  readonly loggers?: readonly Logger<P, C>[];
   /** Called with each finding of the monitor, when its step is made. `TrainStep.findings` has them too. */
   readonly onFinding?: (finding: Finding) => void;
   /** Called when a phase starts, after every sampled token and after every backward pass. */
@@ -86,7 +89,7 @@ const OPTIONS: readonly string[] = [
   ...(['policy', 'rollout', 'reward', 'prompts', 'steps', 'objective', 'learningRate'] as const),
   ...(['groupSize', 'promptsPerStep', 'optimizer', 'reference', 'maxGradNorm', 'microBatch'] as const),
   ...(['updatesPerRollout', 'ratioTolerance', 'coefficients', 'seed', 'startStep', 'signal'] as const),
-  ...(['parallel', 'monitor', 'onFinding', 'onProgress'] as const),
+  ...(['parallel', 'monitor', 'loggers', 'onFinding', 'onProgress'] as const),
 ] satisfies (keyof TrainOptions<unknown, unknown>)[];
 
 /** Options that may stay absent. */
@@ -118,6 +121,7 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
     startStep: options.startStep ?? 0,
     coefficients: options.coefficients ?? {},
     monitor: options.monitor ?? {},
+    loggers: options.loggers ?? [],
     learningRate: typeof learningRate === 'number' ? constant(learningRate) : learningRate,
   };
   const { prompts, groupSize, steps, startStep, ratioTolerance } = settings;

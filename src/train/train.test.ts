@@ -13,6 +13,7 @@ import { type Finding, formatFindings } from './findings.js';
 import { type StepMetrics, withoutTiming } from './metrics.js';
 import { adamW } from './optimizer.js';
 import type { TrainOptions } from './options.js';
+import type { TrainStep } from './step.js';
 import { train } from './train.js';
 
 const V = 4;
@@ -151,6 +152,17 @@ describe('train', () => {
     expect(seen.mean).toBeGreaterThanOrEqual(4);
     const written = JSON.stringify(record, (_, value) => (Number.isNaN(value) ? 'NaN' : value));
     expect(JSON.parse(written, (_, value) => (value === 'NaN' ? Number.NaN : value))).toEqual(record);
+  });
+
+  it('tells loggers of each step, one after the other, before the caller', async () => {
+    const seen: string[] = [];
+    const slow = async ({ metrics }: TrainStep<number>) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push(`slow ${metrics.step}`);
+    };
+    const loggers = [slow, ({ metrics }: TrainStep<number>) => void seen.push(`fast ${metrics.step}`)];
+    for await (const { metrics } of train(setup({ steps: 2, loggers }))) seen.push(`caller ${metrics.step}`);
+    expect(seen).toEqual(['slow 0', 'fast 0', 'caller 0', 'slow 1', 'fast 1', 'caller 1']);
   });
 
   it('an ensemble that asks for normalize-then-sum gets it', async () => {

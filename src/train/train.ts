@@ -38,6 +38,7 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
       const made = await trainStep(settings, { optimizer, reference, coefficients, monitor, pool }, step);
       coefficients = made.coefficients;
       for (const finding of made.findings) settings.onFinding?.(finding);
+      for (const log of settings.loggers) await log(made);
       yield made;
     }
   } finally {
