@@ -285,6 +285,7 @@ export {
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 // Training
 export type { ApplyOptions } from './train/apply.js';
+export type { CheckpointOptions, Resume } from './train/checkpoints/options.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
 export {
   advanceCoefficients,
@@ -294,6 +295,7 @@ export {
   type ObservedLevel,
   startCoefficients,
 } from './train/coefficients.js';
+export { type EmaOptions, type WeightAverage, weightAverage } from './train/ema.js';
 export {
   type EvaluatedSample,
   type EvaluateOptions,

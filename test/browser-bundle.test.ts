@@ -110,7 +110,7 @@ describe('the sources', async () => {
 
   it('import downward only', () => {
     const floors = [
-      ['errors', 'options', 'abort', 'turn', 'recipe', 'backends', 'tensor'],
+      ['errors', 'options', 'abort', 'backoff', 'sha256', 'turn', 'version', 'recipe', 'backends', 'tensor'],
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],

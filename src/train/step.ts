@@ -16,6 +16,7 @@ import {
   startCoefficients,
 } from './coefficients.js';
 import { collect } from './collect.js';
+import type { WeightAverage } from './ema.js';
 import type { Finding } from './findings.js';
 import { throwIfAborted } from './guards.js';
 import { type LevelBatch, levelBatches, tokenCount } from './levels.js';
@@ -39,6 +40,8 @@ export interface TrainStep<P = unknown, C = unknown> {
   readonly coefficients: Coefficients;
   /** What the monitor found that it had not found before; `formatFindings` prints them. */
   readonly findings: readonly Finding[];
+  /** The averaged weights, with `TrainOptions.ema`: `step.ema.use(() => evaluate(…))`. The training's own; not to be disposed. */
+  readonly ema?: Omit<WeightAverage, 'update' | 'restore' | 'dispose'>;
 }
 
 /** What lives for the whole run. */

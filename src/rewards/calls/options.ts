@@ -1,3 +1,4 @@
+import type { Backoff } from '../../backoff.js';
 import {
   assertKnownOptions,
   assertNumber,
@@ -34,7 +35,7 @@ export interface RewardCallOptions {
 export interface CallSettings {
   readonly timeout?: number;
   readonly retries: number;
-  readonly backoff: { readonly first: number; readonly most: number };
+  readonly backoff: Backoff;
   readonly breaker?: { readonly failures: number; readonly pause: number };
   readonly concurrency: number;
   readonly batchSize: number;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { pauseBefore } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
 import {
   abstain,
@@ -11,7 +12,6 @@ import {
 } from '../reward.js';
 import type { RewardCallOptions } from './options.js';
 import { resilientReward } from './resilient.js';
-import { pauseBefore } from './sleep.js';
 
 const samples = (count: number): Sample<number>[] =>
   Array.from({ length: count }, (_, i) => ({ prompt: i, group: 0, index: i, tokens: {} }));

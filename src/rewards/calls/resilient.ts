@@ -1,10 +1,10 @@
 import { linkedAbort } from '../../abort.js';
+import { pauseBefore, sleep } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
 import type { RewardCall, RewardEvent, RewardFunction, RewardResult, Sample } from '../reward.js';
 import { checkResults } from './check-results.js';
 import { callGuard, type Guard } from './guard.js';
 import { type CallSettings, callSettings, type RewardCallOptions } from './options.js';
-import { pauseBefore, sleep } from './sleep.js';
 
 /**
  * The same reward, called with care: time limits, bounded retries with growing pauses, a circuit breaker, a limit of
