@@ -39,9 +39,9 @@ describe('in a browser', () => {
     expect(inputs.filter((path) => /src\/node\/|pngjs|tfjs-(node|backend)/.test(path))).toEqual([]);
   });
 
-  it('src/browser adds the engines and nothing else', async () => {
+  it('src/browser adds the engines, IndexedDB and nothing else', async () => {
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
-    const { metafile } = await bundleForBrowser('src/browser/index.ts', engines);
+    const { metafile } = await bundleForBrowser('src/browser/index.ts', [...engines, 'idb']);
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((path) => /src\/node\/|pngjs|node_modules/.test(path))).toEqual([]);
   });
