@@ -125,10 +125,11 @@ describe('code in the documents', () => {
   });
 });
 
-describe('docs/objectives.md', () => {
-  const own = blocks.filter(({ page }) => page === 'docs/objectives.md');
-  it('has code that prints what the comments beside it say', async () => {
-    expect(own.length).toBeGreaterThanOrEqual(3);
+describe('docs/objectives.md and others', () => {
+  const pagesThatPrint = ['docs/objectives.md', 'docs/checkpoints.md', 'docs/rewards/README.md'];
+  it.each(pagesThatPrint)('%s has code that prints what the comments beside it say', async (page) => {
+    const own = blocks.filter((block) => block.page === page);
+    expect(own.length).toBeGreaterThanOrEqual(1);
     let printed = 0;
     for (const { module, text } of own) {
       const expected = [...text.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(
@@ -146,7 +147,7 @@ describe('docs/objectives.md', () => {
         printed++;
       });
     }
-    expect(printed).toBeGreaterThanOrEqual(2);
+    expect(printed).toBeGreaterThanOrEqual(1);
   });
 
   it('names every preset', () => {

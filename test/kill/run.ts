@@ -64,7 +64,8 @@ const timeless = (line: string): string => {
 const records = (folder: string): string[] =>
   readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map(timeless);
 const checkpoints = (folder: string): string[] => readdirSync(join(folder, 'checkpoints'));
-const stepsMade = (text: string): number[] => [...text.matchAll(/^made (\d+)/gm)].map((match) => Number(match[1]));
+const stepsMade = (text: string): number[] =>
+  [...text.matchAll(/^made (\d+)/gm)].map((match) => Number(match[1]));
 
 try {
   const whole = join(work, 'whole');
@@ -97,14 +98,22 @@ try {
       furthest = Math.max(furthest, ...steps);
     }
     const got = records(folder);
-    check(`run ${round}, killed ${ofRound} times: one record for each step`, new Set(got.map((line) => (JSON.parse(line) as Line).step)).size === STEPS && got.length === STEPS, `${got.length} records`);
+    check(
+      `run ${round}, killed ${ofRound} times: one record for each step`,
+      new Set(got.map((line) => (JSON.parse(line) as Line).step)).size === STEPS && got.length === STEPS,
+      `${got.length} records`,
+    );
     check(`run ${round}: the same records as undisturbed`, got.join() === wanted.join());
     check(`run ${round}: at most one interval repeated (${worst} steps)`, worst <= EVERY);
     const same = checkpoints(whole).join() === checkpoints(folder).join();
     check(`run ${round}: no leftover files`, same, checkpoints(folder).join(', '));
     const weights = checkpoints(whole)
       .filter((file) => file.endsWith('weights.safetensors'))
-      .every((file) => readFileSync(join(whole, 'checkpoints', file)).equals(readFileSync(join(folder, 'checkpoints', file))));
+      .every((file) =>
+        readFileSync(join(whole, 'checkpoints', file)).equals(
+          readFileSync(join(folder, 'checkpoints', file)),
+        ),
+      );
     check(`run ${round}: the same weights, byte for byte`, weights);
     rmSync(folder, { recursive: true });
   }

@@ -13,26 +13,27 @@ const DRAW = 3;
 
 export const prompts: readonly string[] = ['a dog', 'cats', 'a very red car'];
 
+/** A tiny transformer. */
+export const config: Parameters<typeof createTransformer>[0] = {
+  ...{ textVocabulary: 12, imageVocabulary: 16, imageLength: 9, endToken: END, specialTokens: 4 },
+  ...{ width: 8, layers: 1, heads: 1, hidden: 8 },
+};
+
+/** Likes long plans. */
+export const lengthReward: RewardFunction = async (samples) =>
+  samples.map(({ tokens }) => score(tokens.semantic?.length ?? 0));
+
 /** Its pictures have one pixel for each of their nine tokens. */
-export const policy: TransformerPolicy = createTransformer(
-  {
-    ...{ textVocabulary: 12, imageVocabulary: 16, imageLength: 9, endToken: END, specialTokens: 4 },
-    ...{ width: 8, layers: 1, heads: 1, hidden: 8 },
+export const policy: TransformerPolicy = createTransformer(config, {
+  imageTokenizer: {
+    decode: async ({ ids, rows }) =>
+      Array.from({ length: rows }, (_, row) => ({
+        width: 3,
+        height: 3,
+        data: Uint8Array.from({ length: 27 }, (_, at) => 16 * (ids[9 * row + Math.floor(at / 3)] as number)),
+      })),
   },
-  {
-    imageTokenizer: {
-      decode: async ({ ids, rows }) =>
-        Array.from({ length: rows }, (_, row) => ({
-          width: 3,
-          height: 3,
-          data: Uint8Array.from(
-            { length: 27 },
-            (_, at) => 16 * (ids[9 * row + Math.floor(at / 3)] as number),
-          ),
-        })),
-    },
-  },
-);
+});
 
 /** One token for each word, by its length. */
 const encode = (text: string): number[] => text.split(' ').map(({ length }) => 4 + (length % 8));
