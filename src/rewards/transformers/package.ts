@@ -18,6 +18,8 @@ export type OnnxTensors = Readonly<Record<string, unknown>>;
 export interface OnnxConfig {
   /** The architecture's name, such as `clip`. */
   readonly model_type?: string | null;
+  /** The longest caption that Grounding DINO reads, in tokens. */
+  readonly max_text_len?: number;
 }
 
 /** A model of transformers.js: named tensors in, named tensors out. The caller disposes both. */
