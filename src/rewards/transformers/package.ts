@@ -91,7 +91,10 @@ export async function loadTransformers(
 
 function wrongWith(cause: unknown): string {
   const reason = cause instanceof Error ? (cause.message.split('\n')[0] as string) : String(cause);
-  const code = (cause as { readonly code?: unknown } | null)?.code;
-  const missing = code === 'ERR_MODULE_NOT_FOUND' && reason.includes('@huggingface/transformers');
+  // As Node, bundlers and browsers say it.
+  const missing =
+    /(cannot find|could not resolve|failed to (load|resolve)|resolve module).*@huggingface\/transformers/i.test(
+      reason,
+    );
   return missing ? 'is not installed' : `can't be loaded (${reason})`;
 }
