@@ -286,7 +286,7 @@ def write_grounding_dino():
     )
     settings = {
         "image_processor_type": "GroundingDinoImageProcessor",
-        **{"do_resize": True, "size": {"shortest_edge": 128, "longest_edge": 128}, "resample": 2},
+        **{"do_resize": True, "size": {"shortest_edge": 128, "longest_edge": 213}, "resample": 2},
         **{"do_rescale": True, "rescale_factor": 1 / 255, "do_pad": True, "format": "coco_detection"},
         **{"do_normalize": True, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD},
     }

@@ -21,7 +21,7 @@ export interface ImageTextSimilarityOptions<Prompt = unknown> extends ModelSourc
 }
 
 const WHERE = 'imageTextSimilarity';
-const TYPES = ['clip', 'siglip', 'siglip2', 'chinese_clip'];
+const TYPES = ['clip', 'siglip', 'chinese_clip'];
 
 interface TwoTowers {
   readonly transformers: TransformersModule;

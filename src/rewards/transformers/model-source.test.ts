@@ -22,8 +22,14 @@ describe('findModel', () => {
   it('passes on what is told, and nothing else', async () => {
     const { transformers } = fakeTransformers();
     const told = { dtype: 'q8', device: 'webgpu', revision: 'v1', localOnly: true };
-    const { options } = await findModel('test', { model: 'a/b', transformers, ...told }, ['clip']);
-    expect(options).toEqual({ dtype: 'q8', device: 'webgpu', revision: 'v1', local_files_only: true });
+    const sessionOptions = { intraOpNumThreads: 2 };
+    const { options } = await findModel('test', { model: 'a/b', transformers, sessionOptions, ...told }, [
+      'clip',
+    ]);
+    expect(options).toEqual({
+      ...{ dtype: 'q8', device: 'webgpu', revision: 'v1', local_files_only: true },
+      session_options: { intraOpNumThreads: 2 },
+    });
     const bare = await findModel('test', { model: 'a/b', transformers }, ['clip']);
     expect(bare.options).toEqual({ local_files_only: false });
   });

@@ -21,6 +21,8 @@ export interface ModelSource {
   readonly localOnly?: boolean;
   /** Branch, tag or commit on the hub. Default `main`. */
   readonly revision?: string;
+  /** For ONNX Runtime's sessions, such as `{ intraOpNumThreads: 2 }`: by default it takes all cores, as training does. */
+  readonly sessionOptions?: Readonly<Record<string, unknown>>;
   /** The package itself, for users who bundle it or use another copy. Default: `import('@huggingface/transformers')`. */
   readonly transformers?: TransformersModule;
 }
@@ -32,6 +34,7 @@ export const MODEL_SOURCE_OPTIONS: readonly string[] = [
   'device',
   'localOnly',
   'revision',
+  'sessionOptions',
   'transformers',
 ];
 
@@ -85,6 +88,7 @@ export async function findModel(
     ...(source.revision !== undefined && { revision: source.revision }),
     ...(source.dtype !== undefined && { dtype: source.dtype }),
     ...(source.device !== undefined && { device: source.device }),
+    ...(source.sessionOptions !== undefined && { session_options: { ...source.sessionOptions } }),
   };
   const inWords = (error: unknown): unknown => loadError(where, name, folder, error);
   const config = await transformers.AutoConfig.from_pretrained(name, options).catch((error: unknown) => {
