@@ -74,14 +74,10 @@ export {
   nextState,
 } from './objective/coefficient.js';
 export {
-  type Abstention,
   type CombinedRewards,
   type CombineOptions,
   combineRewards,
   type RewardAggregation,
-  type RewardTable,
-  type TotalOptions,
-  weightedTotal,
 } from './objective/combine.js';
 export { crossEntropy } from './objective/cross-entropy.js';
 export { topEntropyMask } from './objective/entropy.js';
@@ -94,6 +90,12 @@ export {
   type LossObjective,
   levelLoss,
 } from './objective/loss.js';
+export {
+  prepareReward,
+  type RewardNormalization,
+  type RewardPreparation,
+  rankWithinGroups,
+} from './objective/normalize-reward.js';
 export {
   type AdvantageObjective,
   type LevelObjective,
@@ -117,12 +119,19 @@ export {
   t2iR1,
 } from './objective/presets.js';
 export { MAX_LOG_RATIO, type RatioLevel, ratio, rowMeans } from './objective/ratio.js';
+export type { RewardTable } from './objective/reward-table.js';
 export { type RewardSharesInput, rewardShares } from './objective/shares.js';
 export { type LevelStats, type LevelStatsInput, levelStats, type StatsObjective } from './objective/stats.js';
 export { clipped, unclipped } from './objective/surrogates/clipped.js';
 export { type ClippedWeightOptions, clippedWeight } from './objective/surrogates/clipped-weight.js';
 export { type SoftGateOptions, softGate } from './objective/surrogates/soft-gate.js';
 export type { Surrogate, SurrogateTerms } from './objective/surrogates/surrogate.js';
+export {
+  type Abstention,
+  type RewardCombination,
+  rewardTotal,
+  type TotalOptions,
+} from './objective/total.js';
 export {
   type LevelTokens,
   type Normalizer,
@@ -177,8 +186,11 @@ export {
   tokenRow,
 } from './policy/tokens.js';
 export type { Recipe } from './recipe.js';
-export { concatEnsembleResults } from './rewards/concat.js';
 // Rewards
+export { cachedReward, type RewardCacheOptions } from './rewards/cache/cached.js';
+export { type KnownResult, memoryRewardStore, type RewardStore } from './rewards/cache/store.js';
+export type { RewardCallOptions } from './rewards/calls/options.js';
+export { resilientReward } from './rewards/calls/resilient.js';
 export {
   assignToBestNoun,
   type Box,
@@ -187,24 +199,32 @@ export {
   intersectionOverUnion,
   nonMaximumSuppression,
 } from './rewards/detection.js';
+export { concatEnsembleResults } from './rewards/ensemble/concat.js';
 export {
-  type EnsembleMember,
   type EnsembleOptions,
-  type EnsembleResult,
   evaluateReward,
-  isRewardEnsemble,
   type RewardEnsemble,
   rewardEnsemble,
-} from './rewards/ensemble.js';
+} from './rewards/ensemble/ensemble.js';
+export type { FailurePolicy, RewardFailure } from './rewards/ensemble/failures.js';
+export { isRewardEnsemble } from './rewards/ensemble/is-ensemble.js';
+export type { EnsembleMember, RewardGate } from './rewards/ensemble/member.js';
+export type { CallStatistics } from './rewards/ensemble/report.js';
+export type { CombiningSettings, EnsembleResult } from './rewards/ensemble/result.js';
+export {
+  type MemberStatistics,
+  type RewardStatistics,
+  rewardStatistics,
+} from './rewards/ensemble/statistics.js';
 export { groupSizeOf } from './rewards/groups.js';
 export { canonicalLocality, LOCALITIES, type Relation } from './rewards/locality.js';
-export type { RewardFailure } from './rewards/members.js';
 export {
   type Abstain,
   abstain,
   type Failure,
   failure,
   type RewardCall,
+  type RewardEvent,
   type RewardFunction,
   type RewardResult,
   type Sample,
@@ -265,6 +285,7 @@ export {
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 // Training
 export type { ApplyOptions } from './train/apply.js';
+export type { CheckpointOptions, Resume } from './train/checkpoints/options.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
 export {
   advanceCoefficients,
@@ -274,6 +295,7 @@ export {
   type ObservedLevel,
   startCoefficients,
 } from './train/coefficients.js';
+export { type EmaOptions, type WeightAverage, weightAverage } from './train/ema.js';
 export {
   type EvaluatedSample,
   type EvaluateOptions,
@@ -298,16 +320,15 @@ export {
   type LevelBatchOptions,
   levelBatches,
 } from './train/levels.js';
+export type { Logger } from './train/logger.js';
 export {
   type LevelMetrics,
   type LevelMetricsInput,
   levelMetrics,
-  type MemberMetrics,
-  memberMetrics,
-  membersMetrics,
   type ScoredUpdates,
   type StepMetrics,
   type StepSeconds,
+  withoutTiming,
 } from './train/metrics.js';
 export { trainingMonitor } from './train/monitor/monitor.js';
 export type { MonitorOptions } from './train/monitor/options.js';

@@ -51,9 +51,9 @@ describe('in a browser', () => {
     expect(inputs.filter((path) => /src\/node\/|node_modules/.test(path))).toEqual([]);
   });
 
-  it('src/browser adds the engines and nothing else', async () => {
+  it('src/browser adds the engines, IndexedDB and nothing else', async () => {
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
-    const { metafile } = await bundleForBrowser('src/browser/index.ts', engines);
+    const { metafile } = await bundleForBrowser('src/browser/index.ts', [...engines, 'idb']);
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((path) => /src\/node\/|pngjs|node_modules/.test(path))).toEqual([]);
   });
@@ -122,7 +122,7 @@ describe('the sources', async () => {
 
   it('import downward only', () => {
     const floors = [
-      ['errors', 'options', 'recipe', 'backends', 'tensor'],
+      ['errors', 'options', 'abort', 'backoff', 'sha256', 'turn', 'version', 'recipe', 'backends', 'tensor'],
       ['kernels', 'objective'],
       ['policy', 'rewards'],
       ['sampling', 'models', 'data'],

@@ -16,6 +16,7 @@ import {
   train,
   uniformStream,
   type WorkerTask,
+  withoutTiming,
   workerPool,
 } from 'bicot';
 import { exportWeights, type TransformerPolicy } from 'bicot/models';
@@ -54,7 +55,7 @@ async function trained(more: Partial<TrainOptions<number, TokenContext>> = {}) {
   const findings: unknown[] = [];
   const before = tf.memory().numTensors;
   for await (const step of train(options(policy, more))) {
-    metrics.push({ ...step.metrics, seconds: {} as never, tokensPerSecond: 0 });
+    metrics.push(withoutTiming(step.metrics) as StepMetrics);
     drawn.push(
       step.rollout.levels.map(({ completion, behaviourLogProbs, entropy }) => ({
         ...{ completion, behaviourLogProbs, entropy },

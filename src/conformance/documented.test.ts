@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { rewardSamples } from '../../test/support/reward-samples.js';
 import { context, tabularPolicy } from '../../test/support/tabular-policy.js';
-import { rewardEnsemble } from '../rewards/ensemble.js';
+import { rewardEnsemble } from '../rewards/ensemble/ensemble.js';
 import { score } from '../rewards/reward.js';
 import { checkPolicy } from './policy/check-policy.js';
 import { checkReward } from './reward/check-reward.js';

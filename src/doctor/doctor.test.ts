@@ -16,7 +16,7 @@ import { tabularPolicy } from '../../test/support/tabular-policy.js';
 import { BicotError } from '../errors.js';
 import { balanced, grpo, t2iR1 } from '../objective/presets.js';
 import { freezeReference } from '../policy/reference.js';
-import { rewardEnsemble } from '../rewards/ensemble.js';
+import { rewardEnsemble } from '../rewards/ensemble/ensemble.js';
 import { failure, score } from '../rewards/reward.js';
 import { adamW } from '../train/optimizer.js';
 import { train } from '../train/train.js';

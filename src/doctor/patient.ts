@@ -2,7 +2,7 @@ import type { CombinedRewards } from '../objective/combine.js';
 import { isTruncated } from '../policy/distribution.js';
 import type { Reference } from '../policy/reference.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
-import type { EnsembleResult } from '../rewards/ensemble.js';
+import type { EnsembleResult } from '../rewards/ensemble/result.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { throwIfAborted } from '../train/guards.js';
 import { tokenCount, trainsOtherDistribution } from '../train/levels.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { low, matches, oneLevelRun, type Run } from '../../test/support/doctor-runs.js';
 import { dapo } from '../objective/presets.js';
-import { rewardEnsemble } from '../rewards/ensemble.js';
+import { rewardEnsemble } from '../rewards/ensemble/ensemble.js';
 import { abstain, failure, score } from '../rewards/reward.js';
 import { doctor } from './doctor.js';
 

@@ -1,10 +1,11 @@
 import { rewardShares } from '../objective/shares.js';
-import { concatEnsembleResults } from '../rewards/concat.js';
-import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
+import { concatEnsembleResults } from '../rewards/ensemble/concat.js';
+import { evaluateReward } from '../rewards/ensemble/ensemble.js';
+import type { EnsembleResult } from '../rewards/ensemble/result.js';
+import { memberStatistics } from '../rewards/ensemble/statistics.js';
 import type { Rollout } from '../rollout/types.js';
 import { combine } from '../train/collect.js';
 import { digits, type Finding, percent, percentBeside } from '../train/findings.js';
-import { membersMetrics } from '../train/metrics.js';
 import { correlations } from './correlations.js';
 import type { Patient, ScoredBatch } from './patient.js';
 import { type Outcome, outcome } from './report.js';
@@ -45,7 +46,7 @@ export async function examineRewards<P, C>(
 async function scoreBatch<P, C>(patient: Patient<P, C>, rollout: Rollout<P, C>): Promise<ScoredBatch> {
   patient.checkAbort();
   const { reward, objective } = patient.settings;
-  const rewards = await evaluateReward(reward, rollout.samples);
+  const rewards = await evaluateReward(reward, rollout.samples, { signal: patient.settings.signal });
   return { rewards, combined: combine({ objective, groupSize: rollout.groupSize }, rewards) };
 }
 
@@ -59,9 +60,9 @@ function isClose({ flat, groups }: Spread, limit: number): boolean {
 }
 
 function examineResults<P, C>({ doctor }: Patient<P, C>, all: EnsembleResult): Finding[] {
-  const metrics = membersMetrics(Object.keys(all.results), all);
-  return Object.entries(metrics).flatMap(([reward, { failed, abstained, failureReason }]) => {
-    const total = all.results[reward]?.length ?? 0;
+  return Object.entries(all.results).flatMap(([reward, results]) => {
+    const { failed, abstained, failureReason } = memberStatistics(results);
+    const total = results.length;
     const findings: Finding[] = [];
     if (failed > doctor.limits.failures * total) {
       findings.push({
@@ -89,10 +90,10 @@ function examineResults<P, C>({ doctor }: Patient<P, C>, all: EnsembleResult): F
 
 function sharesOf<P, C>(
   { settings, rollouts }: Patient<P, C>,
-  { table, weights, aggregation, abstention }: EnsembleResult,
+  rewards: EnsembleResult,
 ): Record<string, number> {
   return rewardShares({
-    ...{ table, weights, aggregation, abstention },
+    ...rewards,
     groupSize: rollouts[0]?.groupSize ?? settings.groupSize,
     scale: settings.objective.advantages.scale,
   });

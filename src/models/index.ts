@@ -22,7 +22,7 @@ export {
   mergedWeight,
   multiply,
 } from './backbone/matrix.js';
-export type { CheckpointFolder, WritableFolder } from './checkpoints/folder.js';
+export type { CheckpointFolder, EditableFolder, WritableFolder } from './checkpoints/folder.js';
 export { folderOf } from './checkpoints/folder-of.js';
 export { encodeFloats, type FloatDtype } from './checkpoints/half-precision.js';
 export { type LoadTensorOptions, loadTensor } from './checkpoints/load-tensor.js';

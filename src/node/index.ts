@@ -5,4 +5,6 @@ export { appendJsonLine, readPromptFile, writeFileAtomic } from './files.js';
 export type { GridCell, GridOptions, Rgb } from './image-grid.js';
 export { imageGrid } from './image-grid.js';
 export { decodePng, encodePng } from './png.js';
+export { fileRewardStore } from './reward-store.js';
+export { INTERRUPTED, type StopOnSignals, stopOnSignals } from './stop-on-signals.js';
 export { loadWeights, readSafetensors, saveWeights, writeSafetensors } from './weights.js';

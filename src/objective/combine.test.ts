@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import fixture from '../../test/fixtures/grpo-losses.json';
 import { isBicotError } from '../errors.js';
-import { type CombineOptions, combineRewards, type RewardTable, weightedTotal } from './combine.js';
+import { type CombineOptions, combineRewards } from './combine.js';
+import type { RewardTable } from './reward-table.js';
+import { rewardTotal } from './total.js';
 
 const NONE = Number.NaN;
 
@@ -110,9 +112,9 @@ describe('combineRewards', () => {
       [3, 10],
       [4, null],
     ];
-    expect(weightedTotal(table(rows), { groupSize: 2 })).toBeAllclose([1, 2, 13, 14]);
-    expect(weightedTotal(table(rows), { groupSize: 2, weights: [1, 0.5] })).toBeAllclose([1, 2, 8, 9]);
-    expect(weightedTotal(table(rows), { groupSize: 2, abstention: 'zero' })).toBeAllclose([1, 2, 13, 4]);
+    expect(rewardTotal(table(rows), { groupSize: 2 })).toBeAllclose([1, 2, 13, 14]);
+    expect(rewardTotal(table(rows), { groupSize: 2, weights: [1, 0.5] })).toBeAllclose([1, 2, 8, 9]);
+    expect(rewardTotal(table(rows), { groupSize: 2, abstention: 'zero' })).toBeAllclose([1, 2, 13, 4]);
   });
 
   it('marks samples that nothing scored, rewards of weight 0 aside', () => {
@@ -126,7 +128,7 @@ describe('combineRewards', () => {
     const { total, advantages } = combineRewards(table(rows), options);
     expect([...total]).toEqual([1, NONE, 3, NONE]);
     expect(advantages).toBeAllclose([-Math.SQRT1_2, 0, Math.SQRT1_2, 0], 1e-4);
-    expect([...weightedTotal(table(rows), { ...options, abstention: 'zero' })]).toEqual([1, NONE, 3, 0]);
+    expect([...rewardTotal(table(rows), { ...options, abstention: 'zero' })]).toEqual([1, NONE, 3, 0]);
   });
 
   it('refuses tables that do not fit', () => {
@@ -138,6 +140,6 @@ describe('combineRewards', () => {
     expect(codeOf(() => combineRewards(good, { groupSize: 2, weights: [NONE] }))).toBe('non-finite');
     expect(codeOf(() => combineRewards(table([[1], [1 / 0]]), { groupSize: 2 }))).toBe('non-finite');
     const empty = { names: [], values: new Float64Array(), rows: 2 };
-    expect(codeOf(() => weightedTotal(empty, { groupSize: 2 }))).toBe('reward');
+    expect(codeOf(() => rewardTotal(empty, { groupSize: 2 }))).toBe('reward');
   });
 });

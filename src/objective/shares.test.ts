@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalValues, uniformStream } from '../tensor/noise.js';
-import { combineRewards, type RewardTable } from './combine.js';
+import { combineRewards } from './combine.js';
+import type { RewardTable } from './reward-table.js';
 import { rewardShares } from './shares.js';
 
 const NAMES = ['a', 'b', 'c'];

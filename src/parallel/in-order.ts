@@ -1,3 +1,5 @@
+import { linkedAbort } from '../abort.js';
+
 /**
  * Does things side by side and gives the results one after the other. At most `atOnce` are under way or waiting to be
  * taken. Leaving early, or an error, aborts those under way.
@@ -9,10 +11,7 @@ export async function* inOrder<T, R>(
   run: (item: T, signal: AbortSignal) => Promise<R>,
   signal?: AbortSignal,
 ): AsyncGenerator<R, void, undefined> {
-  const abort = new AbortController();
-  const onAbort = () => abort.abort(signal?.reason);
-  if (signal?.aborted) onAbort();
-  signal?.addEventListener('abort', onAbort);
+  const abort = linkedAbort(signal);
   const held = new Map<number, Promise<R>>();
   let started = 0;
   try {
@@ -28,7 +27,7 @@ export async function* inOrder<T, R>(
       yield result;
     }
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    abort.release();
     if (held.size > 0) abort.abort();
   }
 }

@@ -30,6 +30,8 @@ export interface Abstain {
 export interface Failure {
   readonly kind: 'failure';
   readonly reason: string;
+  /** Asking once more can't help: the sample itself is at fault. Default false. */
+  readonly permanent?: boolean;
 }
 /** What a reward returns for one sample. */
 export type RewardResult = Score | Abstain | Failure;
@@ -38,7 +40,29 @@ export type RewardResult = Score | Abstain | Failure;
 export interface RewardCall {
   /** Aborted when nobody waits for the results any more: the call took too long, or the run ends. */
   readonly signal?: AbortSignal;
+  /** Told what was done for the results; `resilientReward` and `cachedReward` do. */
+  readonly onEvent?: (event: RewardEvent) => void;
 }
+
+/** What was done for a reward's results. */
+export type RewardEvent =
+  | {
+      /** A reward was called, by whatever came of it. */
+      readonly kind: 'call';
+      /** Samples of this call. */
+      readonly samples: number;
+      /** From 1; above that, samples that failed are asked about again. */
+      readonly attempt: number;
+      /** Wall time. */
+      readonly seconds: number;
+      /** Why the call as a whole failed; absent if it did not. */
+      readonly error?: string;
+    }
+  | {
+      /** Results were known already. */
+      readonly kind: 'cached';
+      readonly samples: number;
+    };
 
 /** An async function over a batch, one result per sample, in order. */
 export type RewardFunction<Prompt = unknown> = (
@@ -51,5 +75,9 @@ export const score = (value: number): Score => ({ kind: 'score', value });
 /** Makes an `Abstain`. */
 export const abstain = (reason?: string): Abstain =>
   reason === undefined ? { kind: 'abstain' } : { kind: 'abstain', reason };
-/** Makes a `Failure`. */
-export const failure = (reason: string): Failure => ({ kind: 'failure', reason });
+/**
+ * Makes a `Failure`.
+ * @param options `permanent`: asking once more can't help
+ */
+export const failure = (reason: string, { permanent = false }: { permanent?: boolean } = {}): Failure =>
+  permanent ? { kind: 'failure', reason, permanent } : { kind: 'failure', reason };

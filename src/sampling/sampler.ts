@@ -6,6 +6,7 @@ import { tokenSpaceOf, unconditionalContexts } from '../policy/spaces.js';
 import type { TokenBatch } from '../policy/tokens.js';
 import type { UniformStream } from '../tensor/noise.js';
 import { assertShape } from '../tensor/shape.js';
+import { turn } from '../turn.js';
 import { type DrawnTokens, type DrawTokens, tokenDrawer } from './draw.js';
 import { recomputeDecoding } from './recompute.js';
 
@@ -280,7 +281,7 @@ function eventPause(): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last < PAUSE_EVERY_MS) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await turn();
     last = performance.now();
   };
 }

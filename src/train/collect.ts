@@ -1,56 +1,71 @@
 import { type CombinedRewards, combineRewards } from '../objective/combine.js';
 import { resampleRounds } from '../objective/zero-variance.js';
-import { concatEnsembleResults } from '../rewards/concat.js';
-import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
+import { concatEnsembleResults } from '../rewards/ensemble/concat.js';
+import { evaluateReward } from '../rewards/ensemble/ensemble.js';
+import type { EnsembleResult } from '../rewards/ensemble/result.js';
 import { concatRollouts } from '../rollout/groups.js';
 import type { Rollout } from '../rollout/types.js';
 import type { SampleFunction } from '../sampling/sampler.js';
+import type { Phase } from './clock.js';
 import { assertOwnLevel } from './levels.js';
+import { meanwhile } from './meanwhile.js';
 import type { TrainSettings } from './options.js';
 import { otherPrompts, type PromptBatch, promptBatch } from './prompts.js';
+import type { ReferenceScores } from './reference.js';
 
 /** What a step has sampled, and what the rewards say about it. */
 export interface Collected<P, C> {
   readonly rollout: Rollout<P, C>;
   readonly rewards: EnsembleResult;
   readonly combined: CombinedRewards;
+  /** What was done beside the rewards, if anything. */
+  readonly reference?: ReferenceScores;
   /** Groups that were sampled in place of flat ones. */
   readonly resampled: number;
+}
+
+/** How a step's samples are collected. */
+export interface CollectContext<P, C> {
+  /** Says which phase begins. */
+  readonly enter: (phase: Phase) => void;
+  /** Who samples; default this thread. */
+  readonly sampler?: SampleFunction;
+  /** Scores the reference while rewards are on their way, if it is sure that all that was sampled is trained on. */
+  readonly reference?: (rollout: Rollout<P, C>, signal: AbortSignal) => Promise<ReferenceScores>;
 }
 
 /**
  * Rolls out and rewards a step's prompts; with `zeroVariance: { resample }` also other prompts in place of those whose
  * groups are flat, until the step has its prompts or its rounds are used up.
- * @param enter says which phase begins
- * @param sampler who samples; default this thread
  */
 export async function collect<P, C>(
   settings: TrainSettings<P, C>,
   step: number,
-  enter: (phase: 'rollout' | 'reward') => void,
-  sampler?: SampleFunction,
+  { enter, sampler, reference }: CollectContext<P, C>,
 ): Promise<Collected<P, C>> {
   const { objective, prompts, promptsPerStep, seed } = settings;
   const rounds = resampleRounds(objective.advantages.zeroVariance);
   const first = promptBatch(prompts, promptsPerStep, seed, step);
   const promptIds = [...first.promptIds];
   type Part = Awaited<ReturnType<typeof sample<P, C>>>;
-  const parts: [Part, ...Part[]] = [await sample(settings, step, first, enter, sampler)];
+  const work = { enter, sampler, reference: rounds === 0 ? reference : undefined };
+  const parts: [Part, ...Part[]] = [await sample(settings, step, first, work)];
   let informative = countInformative(settings, parts[0].rewards);
   for (let round = 0; round < rounds && informative < promptsPerStep; round++) {
     const missing = promptsPerStep - informative;
     const others = otherPrompts(prompts, missing, promptIds, seed, step);
     promptIds.push(...others.promptIds);
-    const part = await sample(settings, step, others, enter, sampler);
+    const part = await sample(settings, step, others, work);
     parts.push(part);
     informative += countInformative(settings, part.rewards);
   }
-  const [{ rewards: firstRewards }, ...later] = parts;
+  const [{ rewards: firstRewards, reference: scored }, ...later] = parts;
   const rewards = concatEnsembleResults([firstRewards, ...later.map((part) => part.rewards)]);
   return {
     rollout: concatRollouts(parts.map(({ rollout }) => rollout)),
     rewards,
     combined: combine(settings, rewards),
+    ...(scored && { reference: scored }),
     resampled: promptIds.length - promptsPerStep,
   };
 }
@@ -59,9 +74,8 @@ async function sample<P, C>(
   settings: TrainSettings<P, C>,
   step: number,
   batch: PromptBatch<P>,
-  enter: (phase: 'rollout' | 'reward') => void,
-  sampler: SampleFunction | undefined,
-): Promise<{ rollout: Rollout<P, C>; rewards: EnsembleResult }> {
+  { enter, sampler, reference }: CollectContext<P, C>,
+): Promise<{ rollout: Rollout<P, C>; rewards: EnsembleResult; reference?: ReferenceScores }> {
   const { policy, groupSize, seed, signal, onProgress } = settings;
   enter('rollout');
   const rollout = await settings.rollout({
@@ -75,19 +89,23 @@ async function sample<P, C>(
   });
   // Before anyone pays for rewards.
   assertOwnLevel(`train: step ${step}`, policy, rollout);
-  enter('reward');
-  return { rollout, rewards: await evaluateReward(settings.reward, rollout.samples) };
+  const scores = await meanwhile(
+    (signal) => evaluateReward(settings.reward, rollout.samples, { signal }),
+    reference && ((signal) => reference(rollout, signal)),
+    { enter, signal },
+  );
+  return { rollout, ...scores };
 }
 
 /** The advantages that training makes of what an ensemble said. */
 export function combine<P, C>(
   { objective, groupSize }: Pick<TrainSettings<P, C>, 'objective' | 'groupSize'>,
-  { table, weights, aggregation, abstention }: EnsembleResult,
+  { table, weights, preparations, combination, aggregation, abstention }: EnsembleResult,
 ): CombinedRewards {
   const { scale, epsilon, baseline, clip } = objective.advantages;
   return combineRewards(table, {
     ...{ scale, epsilon, baseline, clip },
-    ...{ weights, aggregation, abstention, groupSize },
+    ...{ weights, preparations, combination, aggregation, abstention, groupSize },
   });
 }
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { identityPolicy, shownToken } from '../../test/support/identity-policy.js';
 import type { TokenContext } from '../policy/policy.js';
-import { rewardEnsemble } from '../rewards/ensemble.js';
+import { rewardEnsemble } from '../rewards/ensemble/ensemble.js';
 import { abstain, score } from '../rewards/reward.js';
 import { oneLevelRollout } from '../rollout/one-level.js';
 import { evaluate } from './evaluate.js';

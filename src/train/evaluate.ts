@@ -3,12 +3,13 @@ import { nanMoments } from '../objective/statistics.js';
 import { checkParallel, type ParallelOptions, WORKER_TASKS, type WorkerTask } from '../parallel/options.js';
 import { isWorkerPool, type WorkerPool, workerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
-import { type EnsembleResult, evaluateReward } from '../rewards/ensemble.js';
+import { evaluateReward } from '../rewards/ensemble/ensemble.js';
+import type { EnsembleResult } from '../rewards/ensemble/result.js';
+import { type MemberStatistics, memberStatistics } from '../rewards/ensemble/statistics.js';
 import type { RewardFunction, RewardResult, Sample } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
 import type { SampleFunction } from '../sampling/sampler.js';
 import { assertCount, throwIfAborted } from './guards.js';
-import { type MemberMetrics, memberMetrics } from './metrics.js';
 
 /** What to evaluate, on what. */
 export interface EvaluateOptions<P, C> {
@@ -59,9 +60,9 @@ export interface Evaluation<P = unknown> {
   /** Of the weighted total, over the samples that have one. NaN if none has. */
   readonly total: { readonly mean: number; readonly std: number };
   /** The rewards that training would use, by name. */
-  readonly members: Readonly<Record<string, MemberMetrics>>;
+  readonly members: Readonly<Record<string, MemberStatistics>>;
   /** The rewards that are only watched, by name. */
-  readonly monitors: Readonly<Record<string, MemberMetrics>>;
+  readonly monitors: Readonly<Record<string, MemberStatistics>>;
   /** In the order of the prompts, samples of one prompt side by side. */
   readonly samples: readonly EvaluatedSample<P>[];
   /** Wall time. */
@@ -131,7 +132,7 @@ async function evaluateWith<P, C>(
       ...(sample && { sample }),
     });
     throwIfAborted('evaluate', signal);
-    const rewards = await evaluateReward(options.reward, rollout.samples);
+    const rewards = await evaluateReward(options.reward, rollout.samples, { signal });
     rollout.samples.forEach((one, i) => {
       samples.push(evaluatedSample(one, begin + one.group, rewards, i));
     });
@@ -139,9 +140,12 @@ async function evaluateWith<P, C>(
     monitors = rewards.monitors.names;
     onProgress?.({ prompts: begin + some.length, total: prompts.length });
   }
-  const metricsOf = (names: readonly string[]): Record<string, MemberMetrics> =>
+  const metricsOf = (names: readonly string[]): Record<string, MemberStatistics> =>
     Object.fromEntries(
-      names.map((name) => [name, memberMetrics(samples.map(({ results }) => results[name] as RewardResult))]),
+      names.map((name) => [
+        name,
+        memberStatistics(samples.map(({ results }) => results[name] as RewardResult)),
+      ]),
     );
   const { mean, std } = nanMoments(samples.map(({ total }) => total));
   return {

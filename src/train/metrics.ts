@@ -1,24 +1,9 @@
-import { nanMoments } from '../objective/statistics.js';
 import { levelStats } from '../objective/stats.js';
-import type { EnsembleResult } from '../rewards/ensemble.js';
-import type { RewardResult } from '../rewards/reward.js';
+import type { CallStatistics } from '../rewards/ensemble/report.js';
+import type { RewardStatistics } from '../rewards/ensemble/statistics.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { repeatHostRows } from '../tensor/repeat-rows.js';
 import { type LevelBatch, tokenCount, trainsOtherDistribution } from './levels.js';
-
-/** What one reward gave a batch. Numbers are NaN where it scored no sample (`null` in JSON). */
-export interface MemberMetrics {
-  /** Over the samples that it scored. */
-  readonly mean: number;
-  /** Bessel-corrected. */
-  readonly std: number;
-  /** Samples that it abstained on. */
-  readonly abstained: number;
-  /** Samples that it could not score. */
-  readonly failed: number;
-  /** Why, for the first of them; absent if there is none. */
-  readonly failureReason?: string;
-}
 
 /**
  * One level in one training step; means are over valid tokens. What compares policies counts a row once for each
@@ -74,12 +59,14 @@ export interface StepMetrics {
     readonly mean: number;
     /** Over the whole batch. */
     readonly std: number;
-    /** The rewards that are trained, unweighted. */
-    readonly byMember: Readonly<Record<string, MemberMetrics>>;
+    /** The rewards that are trained, as they scored. */
+    readonly byMember: Readonly<Record<string, RewardStatistics>>;
     /** How much of the advantage each trained reward decides; they add up to 1, or are all 0 (`rewardShares`). */
     readonly shares: Readonly<Record<string, number>>;
-    /** Means of the rewards that are only watched. */
-    readonly monitors: Readonly<Record<string, number>>;
+    /** Samples that are out because of failures (`EnsembleResult.dropped`). */
+    readonly dropped: number;
+    /** The rewards that are only watched. */
+    readonly monitors: Readonly<Record<string, RewardStatistics>>;
   };
   readonly advantages: {
     readonly std: number;
@@ -98,28 +85,18 @@ export interface StepMetrics {
   /** Sampled tokens of all levels by the step's total time. */
   readonly tokensPerSecond: number;
   readonly seconds: StepSeconds;
+  /** What it took to get the rewards, by member. */
+  readonly calls: Readonly<Record<string, CallStatistics>>;
 }
 
-/** Counts and moments of one reward's results. */
-export function memberMetrics(results: readonly RewardResult[]): MemberMetrics {
-  const values = results.map((result) => (result.kind === 'score' ? result.value : Number.NaN));
-  const { count, mean, std } = nanMoments(values);
-  const failures = results.filter((result) => result.kind === 'failure');
-  return {
-    mean,
-    std: count === 0 ? Number.NaN : std,
-    abstained: results.filter(({ kind }) => kind === 'abstain').length,
-    failed: failures.length,
-    ...(failures[0] ? { failureReason: failures[0].reason } : {}),
-  };
-}
-
-/** Metrics of some members by name. */
-export function membersMetrics(
-  names: readonly string[],
-  { results }: EnsembleResult,
-): Record<string, MemberMetrics> {
-  return Object.fromEntries(names.map((name) => [name, memberMetrics(results[name] ?? [])]));
+/** What is the same, bit for bit, whenever the same run is made again: all but how long it took. */
+export function withoutTiming({
+  tokensPerSecond: _,
+  seconds: __,
+  calls: ___,
+  ...same
+}: StepMetrics): Omit<StepMetrics, 'tokensPerSecond' | 'seconds' | 'calls'> {
+  return same;
 }
 
 /** Log-probs of one level, `[R · T]`, before the first and before the last update of a rollout. */

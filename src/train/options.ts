@@ -7,10 +7,13 @@ import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import type { RewardFunction } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
+import { type CheckpointOptions, checkpointSettings, type Resume } from './checkpoints/options.js';
 import type { Coefficients } from './coefficients.js';
+import { checkEma, type EmaOptions } from './ema.js';
 import type { Finding } from './findings.js';
 import { assertMaxNorm } from './gradients.js';
 import { assertCount } from './guards.js';
+import type { Logger } from './logger.js';
 import { trainingMonitor } from './monitor/monitor.js';
 import type { MonitorOptions } from './monitor/options.js';
 import type { Optimizer } from './optimizer.js';
@@ -22,6 +25,7 @@ export type TrainProgress = { readonly step: number } & (
   | { readonly phase: 'rollout'; readonly detail?: RolloutProgress }
   | { readonly phase: 'reward' }
   | { readonly phase: 'reference' }
+  | { readonly phase: 'save' }
   | { readonly phase: 'update'; readonly detail?: UpdateProgress }
 );
 
@@ -66,8 +70,14 @@ export interface TrainOptions<P, C> {
   readonly seed?: number;
   /** The first step: with weights and optimiser restored, the run goes on as if never stopped. Default 0. */
   readonly startStep?: number;
-  /** Ends the training with an error of code `aborted`. */
+  /** Ends the training with an error of code `aborted`, after the last step that was made is saved, if there are checkpoints. */
   readonly signal?: AbortSignal;
+  /** The run is saved there as it goes: weights, optimiser, average, coefficients, position. Default: not. */
+  readonly checkpoints?: CheckpointOptions;
+  /** Whether it goes on from there, bit for bit as if it had never stopped. Default `never`. */
+  readonly resume?: Resume;
+  /** Average the weights over the steps, for evaluations: `TrainStep.ema`. Default: not. */
+  readonly ema?: EmaOptions;
   /**
    * Roll out, score the reference and compute gradients in workers, each with a copy of the policy: `{ workers: 2 }`, whose
    * workers end with the training; or a pool made with `workerPool`, which stays the caller's. `backend` and `tasks` let
@@ -76,6 +86,8 @@ export interface TrainOptions<P, C> {
   readonly parallel?: ParallelOptions | WorkerPool<C>;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */
   readonly monitor?: MonitorOptions | false;
+  /** Told of every step, one after the other. Default: none. */
+  readonly loggers?: readonly Logger<P, C>[];
   /** Called with each finding of the monitor, when its step is made. `TrainStep.findings` has them too. */
   readonly onFinding?: (finding: Finding) => void;
   /** Called when a phase starts, after every sampled token and after every backward pass. */
@@ -86,11 +98,13 @@ const OPTIONS: readonly string[] = [
   ...(['policy', 'rollout', 'reward', 'prompts', 'steps', 'objective', 'learningRate'] as const),
   ...(['groupSize', 'promptsPerStep', 'optimizer', 'reference', 'maxGradNorm', 'microBatch'] as const),
   ...(['updatesPerRollout', 'ratioTolerance', 'coefficients', 'seed', 'startStep', 'signal'] as const),
-  ...(['parallel', 'monitor', 'onFinding', 'onProgress'] as const),
+  ...(['checkpoints', 'resume', 'ema', 'parallel', 'monitor', 'loggers', 'onFinding', 'onProgress'] as const),
 ] satisfies (keyof TrainOptions<unknown, unknown>)[];
 
 /** Options that may stay absent. */
-type Absent = 'optimizer' | 'reference' | 'signal' | 'parallel' | 'onFinding' | 'onProgress';
+type Absent =
+  | ('optimizer' | 'reference' | 'signal' | 'checkpoints' | 'ema')
+  | ('parallel' | 'onFinding' | 'onProgress');
 
 /** Options with every default filled in; `optimizer` and `reference` are made later, so that they can be freed. */
 export interface TrainSettings<P, C>
@@ -118,6 +132,8 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
     startStep: options.startStep ?? 0,
     coefficients: options.coefficients ?? {},
     monitor: options.monitor ?? {},
+    loggers: options.loggers ?? [],
+    resume: options.resume ?? 'never',
     learningRate: typeof learningRate === 'number' ? constant(learningRate) : learningRate,
   };
   const { prompts, groupSize, steps, startStep, ratioTolerance } = settings;
@@ -142,8 +158,34 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
   if (!(ratioTolerance > 0)) {
     throw new BicotError('value', `train: ratioTolerance is ${ratioTolerance}, but must be above 0.`);
   }
+  checkResume(options);
+  if (settings.ema) checkEma('train: ema', settings.ema);
   // A bad objective fails here and not after the first rollout; '' stands for levels without settings of their own.
   const { objective } = settings;
   for (const name of ['', ...Object.keys(objective.levels ?? {})]) levelObjective(objective, name);
   return settings;
+}
+
+function checkResume<P, C>({ resume, checkpoints, startStep, coefficients }: TrainOptions<P, C>): void {
+  if (checkpoints) checkpointSettings(checkpoints);
+  if (resume === undefined) return;
+  if (!['never', 'auto', 'must'].includes(resume)) {
+    throw new BicotError(
+      'value',
+      `train: resume is ${JSON.stringify(resume)}; use 'never', 'auto' (go on where there is a checkpoint) or 'must'.`,
+    );
+  }
+  if (resume === 'never') return;
+  if (!checkpoints) {
+    throw new BicotError(
+      'value',
+      `train: resume is '${resume}', but there are no checkpoints to go on from. Pass checkpoints: { folder }.`,
+    );
+  }
+  if (startStep !== undefined || coefficients !== undefined) {
+    throw new BicotError(
+      'value',
+      `train: resume '${resume}' takes the first step and the coefficients from the checkpoint; drop ${startStep === undefined ? 'coefficients' : 'startStep'}, or resume.`,
+    );
+  }
 }

@@ -1,11 +1,11 @@
-import { isActive } from '../objective/coefficient.js';
 import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
 import { rewardShares } from '../objective/shares.js';
 import { nanMoments } from '../objective/statistics.js';
 import { isWorkerPool, poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { Reference } from '../policy/reference.js';
-import type { EnsembleResult } from '../rewards/ensemble.js';
+import type { EnsembleResult } from '../rewards/ensemble/result.js';
+import { rewardStatistics } from '../rewards/ensemble/statistics.js';
 import { selectGroups } from '../rollout/groups.js';
 import type { LevelRollout, Rollout } from '../rollout/types.js';
 import { type Phase, phaseClock } from './clock.js';
@@ -16,13 +16,14 @@ import {
   startCoefficients,
 } from './coefficients.js';
 import { collect } from './collect.js';
+import type { WeightAverage } from './ema.js';
 import type { Finding } from './findings.js';
 import { throwIfAborted } from './guards.js';
 import { type LevelBatch, levelBatches, tokenCount } from './levels.js';
-import { type LevelMetrics, levelMetrics, membersMetrics, type StepMetrics } from './metrics.js';
+import { type LevelMetrics, levelMetrics, type StepMetrics } from './metrics.js';
 import type { Optimizer } from './optimizer.js';
 import type { TrainSettings } from './options.js';
-import { referenceLogProbs } from './score.js';
+import { referenceScores, withReference } from './reference.js';
 import { type UpdateResult, updatePolicy } from './update.js';
 
 /** One step that was made. Everything lives on the host: nothing to dispose. */
@@ -39,6 +40,8 @@ export interface TrainStep<P = unknown, C = unknown> {
   readonly coefficients: Coefficients;
   /** What the monitor found that it had not found before; `formatFindings` prints them. */
   readonly findings: readonly Finding[];
+  /** The averaged weights, with `TrainOptions.ema`: `step.ema.use(() => evaluate(…))`. The training's own; not to be disposed. */
+  readonly ema?: Omit<WeightAverage, 'update' | 'restore' | 'dispose'>;
 }
 
 /** What lives for the whole run. */
@@ -74,21 +77,25 @@ export async function trainStep<P, C>(
   const pool = resources.pool ?? (parallel && isWorkerPool(parallel) ? parallel : undefined);
 
   const sampler = poolDoing('sample', pool)?.sample;
-  const { rollout, rewards, combined, resampled } = await collect(settings, step, enter, sampler);
+  const { reference } = resources;
+  const work = reference && { settings, reference, pool, step };
+  // Groups that are left out once the rewards are known need no reference.
+  const sure = work && objective.advantages.zeroVariance === 'keep';
+  const { rollout, rewards, combined, resampled, ...early } = await collect(settings, step, {
+    ...{ enter, sampler },
+    ...(sure && { reference: ({ levels }, signal) => referenceScores(levels, work, signal) }),
+  });
   const taught = withoutFlatGroups(rollout, combined, objective);
   const names = rollout.levels.map(({ name }) => name);
   const coefficients = startCoefficients(objective, names, resources.coefficients);
 
-  enter('reference');
-  const levels = await withReference(
-    levelBatches(policy, taught.rollout, taught.advantages, objective, {
-      coefficients: lossCoefficients(objective, coefficients),
-      flat: taught.flat,
-    }),
-    resources.reference,
-    { ...settings, pool },
-    step,
-  );
+  const batches = levelBatches(policy, taught.rollout, taught.advantages, objective, {
+    coefficients: lossCoefficients(objective, coefficients),
+    flat: taught.flat,
+  });
+  if (!early.reference) enter('reference');
+  const scores = early.reference ?? (work ? await referenceScores(taught.rollout.levels, work) : {});
+  const levels = withReference(batches, scores);
 
   enter('update');
   const learningRate = settings.learningRate(step);
@@ -105,14 +112,10 @@ export async function trainStep<P, C>(
       samples: rollout.samples.length,
       mean: total.mean,
       std: total.std,
-      byMember: membersMetrics(rewards.table.names, rewards),
+      byMember: rewardStatistics(rewards, rewards.table.names, rollout.groupSize),
       shares: rewardShares({ ...rewards, ...objective.advantages, groupSize: rollout.groupSize }),
-      monitors: Object.fromEntries(
-        Object.entries(membersMetrics(rewards.monitors.names, rewards)).map(([name, { mean }]) => [
-          name,
-          mean,
-        ]),
-      ),
+      dropped: rewards.dropped.length,
+      monitors: rewardStatistics(rewards, rewards.monitors.names, rollout.groupSize),
     },
     advantages: {
       std: nanMoments(combined.advantages).std,
@@ -125,6 +128,7 @@ export async function trainStep<P, C>(
     learningRate,
     tokensPerSecond: tokens / seconds.total,
     seconds,
+    calls: rewards.calls,
   };
   return {
     metrics,
@@ -162,25 +166,6 @@ function measured<C>(
   return Object.fromEntries(
     levels.map(({ level, trained }) => [level.name, trained ? metrics[level.name] : undefined]),
   );
-}
-
-/** Adds the frozen policy's log-probs to the levels that a KL penalty pulls on. */
-async function withReference<P, C>(
-  levels: readonly LevelBatch<C>[],
-  reference: Reference<C> | undefined,
-  { microBatch, signal, pool }: Pooled<P, C>,
-  step: number,
-): Promise<LevelBatch<C>[]> {
-  const scored: LevelBatch<C>[] = [];
-  for (const batch of levels) {
-    if (!reference || !batch.own || !isActive(batch.objective.klWeight)) {
-      scored.push(batch);
-      continue;
-    }
-    const options = { microBatch, signal, pool, where: `train: step ${step}, reference` };
-    scored.push({ ...batch, referenceLogProbs: await referenceLogProbs(batch.level, reference, options) });
-  }
-  return scored;
 }
 
 /** All updates with one rollout. */

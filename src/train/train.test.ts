@@ -5,14 +5,15 @@ import { identityPolicy, shownToken } from '../../test/support/identity-policy.j
 import { grpo, t2iR1 } from '../objective/presets.js';
 import type { Policy, TokenContext } from '../policy/policy.js';
 import { freezeReference } from '../policy/reference.js';
-import { rewardEnsemble } from '../rewards/ensemble.js';
+import { rewardEnsemble } from '../rewards/ensemble/ensemble.js';
 import { abstain, failure, type RewardFunction, score } from '../rewards/reward.js';
 import { biLevelRollout } from '../rollout/bi-level.js';
 import type { RolloutFunction } from '../rollout/request.js';
 import { type Finding, formatFindings } from './findings.js';
-import type { StepMetrics } from './metrics.js';
+import { type StepMetrics, withoutTiming } from './metrics.js';
 import { adamW } from './optimizer.js';
 import type { TrainOptions } from './options.js';
+import type { TrainStep } from './step.js';
 import { train } from './train.js';
 
 const V = 4;
@@ -58,8 +59,7 @@ async function collect(options: Options): Promise<StepMetrics[]> {
   return records;
 }
 
-const untimed = (records: StepMetrics[]) =>
-  records.map((record) => JSON.stringify({ ...record, seconds: 0, tokensPerSecond: 0 }));
+const untimed = (records: StepMetrics[]) => records.map((record) => JSON.stringify(withoutTiming(record)));
 
 const weightsOf = async (policy: Policy) =>
   Promise.all(Object.values(policy.variables).map(async (variable) => [...(await variable.data())]));
@@ -138,18 +138,31 @@ describe('train', () => {
     });
     const [record] = await collect(setup({ reward, steps: 1 }));
     const { reward: seen } = record as StepMetrics;
-    expect(seen.byMember.picky).toEqual({ mean: 1, std: 0, abstained: 1, failed: 0 });
-    expect(seen.byMember.broken).toEqual({
+    expect(seen.byMember.picky).toMatchObject({ mean: 1, std: 0, abstained: 1, failed: 0 });
+    expect(seen.byMember.broken).toMatchObject({
       mean: 3,
       std: 0,
       abstained: 0,
       failed: 1,
       failureReason: 'no answer',
     });
-    expect(seen.monitors).toEqual({ judge: 3.5 });
+    expect(seen.monitors.judge?.mean).toBe(3.5);
+    expect(seen.dropped).toBe(1);
     expect(seen.byMember).not.toHaveProperty('judge');
     expect(seen.mean).toBeGreaterThanOrEqual(4);
-    expect(JSON.parse(JSON.stringify(record))).toEqual(record);
+    const written = JSON.stringify(record, (_, value) => (Number.isNaN(value) ? 'NaN' : value));
+    expect(JSON.parse(written, (_, value) => (value === 'NaN' ? Number.NaN : value))).toEqual(record);
+  });
+
+  it('tells loggers of each step, one after the other, before the caller', async () => {
+    const seen: string[] = [];
+    const slow = async ({ metrics }: TrainStep<number>) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push(`slow ${metrics.step}`);
+    };
+    const loggers = [slow, ({ metrics }: TrainStep<number>) => void seen.push(`fast ${metrics.step}`)];
+    for await (const { metrics } of train(setup({ steps: 2, loggers }))) seen.push(`caller ${metrics.step}`);
+    expect(seen).toEqual(['slow 0', 'fast 0', 'caller 0', 'slow 1', 'fast 1', 'caller 1']);
   });
 
   it('an ensemble that asks for normalize-then-sum gets it', async () => {

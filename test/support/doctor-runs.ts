@@ -2,7 +2,7 @@
 import { balanced, grpo, t2iR1 } from '../../src/objective/presets.js';
 import type { SamplingOptions } from '../../src/policy/distribution.js';
 import type { Policy, TokenContext } from '../../src/policy/policy.js';
-import { rewardEnsemble } from '../../src/rewards/ensemble.js';
+import { rewardEnsemble } from '../../src/rewards/ensemble/ensemble.js';
 import { type RewardFunction, type Sample, score } from '../../src/rewards/reward.js';
 import { biLevelRollout } from '../../src/rollout/bi-level.js';
 import { oneLevelRollout } from '../../src/rollout/one-level.js';

@@ -1,4 +1,5 @@
-import type { EnsembleResult } from '../../rewards/ensemble.js';
+import { prepareTable } from '../../objective/total.js';
+import type { EnsembleResult } from '../../rewards/ensemble/result.js';
 import { type Measured, note, ok, warning } from '../check-result.js';
 import { short } from './compare.js';
 import { groupSpreads } from './moments.js';
@@ -12,13 +13,10 @@ const DOMINANT = 0.9;
  */
 export function measureBalance(evaluation: EnsembleResult, groupSize: number): Measured {
   const { table, weights, aggregation } = evaluation;
+  const { columns } = prepareTable('balance', table, { ...evaluation, groupSize });
   const standardised = aggregation === 'normalize-then-sum';
   const parts = table.names.map((name, k) => {
-    const column = Float64Array.from(
-      { length: table.rows },
-      (_, i) => table.values[i * table.names.length + k] as number,
-    );
-    const spreads = groupSpreads(column, groupSize);
+    const spreads = groupSpreads(columns[k] as Float64Array, groupSize);
     const std =
       spreads.length === 0 ? 0 : Math.sqrt(spreads.reduce((sum, s) => sum + s * s, 0) / spreads.length);
     const weight = Math.abs(weights[k] as number);

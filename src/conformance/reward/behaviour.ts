@@ -1,5 +1,5 @@
 import { isBicotError } from '../../errors.js';
-import { evaluateReward } from '../../rewards/ensemble.js';
+import { evaluateReward } from '../../rewards/ensemble/ensemble.js';
 import { error, type Measured, note, ok, warning } from '../check-result.js';
 import { describeGap, gapsOf, type Pairs, worstOf } from './compare.js';
 import { deepCopy, firstDifference } from './deep-compare.js';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { rewardSamples, type SamplePrompt } from '../../../test/support/reward-samples.js';
 import { BicotError } from '../../errors.js';
-import { rewardEnsemble } from '../../rewards/ensemble.js';
+import { rewardEnsemble } from '../../rewards/ensemble/ensemble.js';
 import {
   abstain,
   failure,

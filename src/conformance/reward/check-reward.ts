@@ -1,4 +1,4 @@
-import type { EnsembleResult } from '../../rewards/ensemble.js';
+import type { EnsembleResult } from '../../rewards/ensemble/result.js';
 import { groupSizeOf } from '../../rewards/groups.js';
 import type { RewardFunction, RewardResult, Sample } from '../../rewards/reward.js';
 import { type CheckResult, type ConformanceReport, reportOf } from '../check-result.js';
@@ -82,7 +82,7 @@ function seriesOf(
   return {
     values: Float64Array.from(results, (result) => (result.kind === 'score' ? result.value : Number.NaN)),
     monitor: evaluation.monitors.names.includes(member),
-    seconds: evaluation.seconds[member],
+    seconds: evaluation.calls[member]?.seconds,
     ...{ results, groupSize, noise },
   };
 }

@@ -1,4 +1,5 @@
-import { type EnsembleResult, evaluateReward } from '../../rewards/ensemble.js';
+import { evaluateReward } from '../../rewards/ensemble/ensemble.js';
+import type { EnsembleResult } from '../../rewards/ensemble/result.js';
 import type { RewardFunction, RewardResult, Sample } from '../../rewards/reward.js';
 
 /** How a member's scores differ between two identical calls. */

@@ -15,3 +15,9 @@ export interface WritableFolder extends CheckpointFolder {
   /** Writes a whole file piece by piece, so that a reader, or a crash, sees all of it or nothing. */
   write(file: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
 }
+
+/** A folder whose files can be removed too. */
+export interface EditableFolder extends WritableFolder {
+  /** Removes a file. One that is not there is fine. */
+  remove(file: string): Promise<void>;
+}

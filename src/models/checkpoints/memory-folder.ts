@@ -1,12 +1,12 @@
 import { concatHost } from '../../tensor/host-concat.js';
 import { assertByteRange, assertFileName, checkpointError, endsEarly } from './failure.js';
-import type { WritableFolder } from './folder.js';
+import type { EditableFolder } from './folder.js';
 
 /**
  * A folder in memory, for tests and browsers.
  * @param files its files, by name; what is written is added to this object
  */
-export function memoryFolder(files: Record<string, Uint8Array> = {}): WritableFolder {
+export function memoryFolder(files: Record<string, Uint8Array> = {}): EditableFolder {
   const path = 'memory';
   const find = (file: string): Uint8Array => {
     const bytes = Object.hasOwn(files, file) ? files[file] : undefined;
@@ -33,6 +33,9 @@ export function memoryFolder(files: Record<string, Uint8Array> = {}): WritableFo
       const parts: Uint8Array[] = [];
       for await (const piece of pieces) parts.push(new Uint8Array(piece));
       files[file] = concatHost(parts, (length) => new Uint8Array(length));
+    },
+    async remove(file) {
+      delete files[file];
     },
   };
 }

@@ -1,6 +1,6 @@
 import { BicotError, isBicotError } from '../../errors.js';
 import { assertByteRange, assertFileName, checkpointError, endsEarly, reasonOf } from './failure.js';
-import type { WritableFolder } from './folder.js';
+import type { EditableFolder } from './folder.js';
 
 type Files = typeof import('node:fs/promises');
 type FileHandle = Awaited<ReturnType<Files['open']>>;
@@ -15,7 +15,7 @@ const MOST_AT_ONCE = 2 ** 30;
  * @throws BicotError `unsupported` where there is no file system (browsers, Node before 20.16); `checkpoint` from its
  *   functions, for a folder or file that is missing, can't be read or ends early
  */
-export function openFolder(path: string): WritableFolder {
+export function openFolder(path: string): EditableFolder {
   const files = nodeFiles(path);
   const at = (file: string): string => {
     assertFileName(path, file);
@@ -31,6 +31,7 @@ export function openFolder(path: string): WritableFolder {
     },
     write: async (file, pieces) =>
       inWords(at(file), 'written', () => writeWhole(files, path, at(file), pieces)),
+    remove: async (file) => inWords(at(file), 'removed', () => files.rm(at(file), { force: true })),
   };
 }
 
@@ -97,10 +98,19 @@ async function writeWhole(
       await file.close();
     }
     await files.rename(temporary, path);
+    await syncFolder(files, folder);
   } catch (error) {
     await files.rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** A new name is on the disk only when its folder is. */
+async function syncFolder(files: Files, path: string): Promise<void> {
+  const folder = await files.open(path, 'r').catch(() => undefined);
+  // Some systems can't, and do it by themselves.
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }
 
 async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from '../../../test/support/tiny-llamagen.js';
 import { completionLogProbs } from '../../policy/log-probs.js';
 import { tokenBatch } from '../../policy/tokens.js';
+import type { CheckpointFolder } from '../checkpoints/folder.js';
 import { memoryFolder } from '../checkpoints/memory-folder.js';
 import { saveAdapters } from '../lora/peft-files.js';
 import { withoutAdapters } from '../lora/reference.js';
@@ -57,7 +58,7 @@ describeOnBackends('loadLlamaGen', () => {
       const transformer = { ...tinyTransformerTensors(config, prefix), ...beside };
       expect(await scoresOf(folderOf(transformer, tinyTokenizerTensors(prefix)))).toEqual(expected);
     }
-    async function scoresOf(folder: ReturnType<typeof memoryFolder>): Promise<Float32Array> {
+    async function scoresOf(folder: CheckpointFolder): Promise<Float32Array> {
       const model = await loadLlamaGen(folder, { heads: 4 });
       const values = await scores(model);
       model.dispose();
@@ -186,7 +187,7 @@ describe('loadLlamaGen refuses', () => {
   });
 
   const refuses = async (
-    folder: ReturnType<typeof memoryFolder>,
+    folder: CheckpointFolder,
     options: LoadLlamaGenOptions,
     words: RegExp,
     code = 'checkpoint',

@@ -3,6 +3,7 @@ import { BicotError } from '../../errors.js';
 import type { RgbImage } from '../../policy/policy.js';
 import { assertTokenRange, type TokenBatch, tokenRow } from '../../policy/tokens.js';
 import { assertFinite } from '../../tensor/shape.js';
+import { turn } from '../../turn.js';
 import { type VqDecoderConfig, vqImageSide } from './config.js';
 import { decodeVq } from './decode.js';
 import { disposeVqParameters, type VqParameters } from './parameters.js';
@@ -42,9 +43,6 @@ async function toImage(pixels: tf.Tensor4D, toByte: (value: number) => number): 
     pixels.dispose();
   }
 }
-
-/** Resolves when timers and events that are due have had their turn. */
-const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0));
 
 /** Throws unless every row is a picture's tokens. */
 function assertPictures(tokens: TokenBatch, { codebookSize, grid }: VqDecoderConfig): void {

@@ -11,6 +11,12 @@ import type { MonitorOptions } from './options.js';
 const STEPS = 120;
 const FAULT = 60;
 
+/** What a reward gave, of which the monitor reads the mean and the silence. */
+const scored = (mean: number): StepMetrics['reward']['byMember'][string] => ({
+  ...{ mean, std: 0.1, abstained: 0, failed: 0 },
+  ...{ groupStd: 0.1, zeroVarianceFraction: 0, correlation: 0.5 },
+});
+
 /** What a test changes in one step. */
 interface Changes {
   readonly top?: Partial<StepMetrics>;
@@ -51,10 +57,11 @@ function stream(seed: number, change: (step: number) => Changes = () => ({}), st
         mean: 0.3 + 0.4 * progress + 0.05 * n(6),
         std: 0.2,
         byMember: {
-          first: { mean: 0.4, std: 0.1, abstained: 0, failed: 0, ...member },
-          second: { mean: 0.2, std: 0.1, abstained: 10, failed: 0 },
+          first: { ...scored(0.4), ...member },
+          second: { ...scored(0.2), abstained: 10 },
         },
-        monitors: { judge: 0.3 + 0.1 * progress + 0.05 * n(7) },
+        dropped: 0,
+        monitors: { judge: scored(0.3 + 0.1 * progress + 0.05 * n(7)) },
         ...{ shares: { first: share, second: 1 - share } },
         ...reward,
       },
@@ -67,6 +74,7 @@ function stream(seed: number, change: (step: number) => Changes = () => ({}), st
       gradNorm: 0.6 * Math.exp(0.5 * n(4)),
       learningRate: 1e-5,
       tokensPerSecond: 100,
+      calls: {},
       seconds: { total: 1, rollout: 0.5, reward: 0.1, reference: 0.1, update: 0.3 },
       ...top,
     };
@@ -101,7 +109,7 @@ describe('trainingMonitor', () => {
       fc.property(fc.integer(), (seed) => {
         const noise = normalValues(uniformStream('wavering', seed), STEPS);
         const wavering = stream(seed, (step) => ({
-          reward: { monitors: { judge: 0.3 + 0.1 * (noise[step] as number) } },
+          reward: { monitors: { judge: scored(0.3 + 0.1 * (noise[step] as number)) } },
           // Nothing to learn in every seventh step.
           ...(step % 7 === 0 && {
             advantages: { std: 0, zeroVarianceFraction: 1 },
@@ -167,7 +175,9 @@ describe('trainingMonitor', () => {
           reward: {
             mean: 0.3 + 0.4 * (step / STEPS) + 0.05 * (noise[2 * step] as number),
             monitors: {
-              judge: 0.5 - (fall * Math.max(0, step - FAULT)) / 40 + 0.05 * (noise[2 * step + 1] as number),
+              judge: scored(
+                0.5 - (fall * Math.max(0, step - FAULT)) / 40 + 0.05 * (noise[2 * step + 1] as number),
+              ),
             },
           },
         }),
@@ -193,7 +203,7 @@ describe('trainingMonitor', () => {
 
   it('blames failures, not the flat groups that they make', () => {
     const failing = from({
-      reward: { byMember: { only: { mean: Number.NaN, std: Number.NaN, abstained: 0, failed: 30 } } },
+      reward: { byMember: { only: { ...scored(Number.NaN), std: Number.NaN, failed: 30 } } },
       advantages: { zeroVarianceFraction: 1, std: 0 },
     });
     expect(brief(watch(stream(1, failing))).map(([code]) => code)).toEqual(['reward-failures']);
@@ -212,7 +222,7 @@ describe('trainingMonitor', () => {
   });
 
   it('one bad step of the monitor is no trend', () => {
-    const dip = stream(1, (step) => (step === 100 ? { reward: { monitors: { judge: -3 } } } : {}));
+    const dip = stream(1, (step) => (step === 100 ? { reward: { monitors: { judge: scored(-3) } } } : {}));
     expect(watch(dip)).toEqual([]);
   });
 
@@ -247,7 +257,7 @@ describe('trainingMonitor', () => {
       // No sample could be scored in one step.
       reward: {
         shares: undefined,
-        ...(step === 30 && { mean: Number.NaN, monitors: { judge: Number.NaN } }),
+        ...(step === 30 && { mean: Number.NaN, monitors: { judge: scored(Number.NaN) } }),
       },
       level: { gradNorm: undefined },
       plan: { gradNorm: undefined },

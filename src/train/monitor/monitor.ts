@@ -4,7 +4,7 @@ import type { StepMetrics } from '../metrics.js';
 import type { MonitorOptions, MonitorSettings } from './options.js';
 import { policyAlarms } from './policy-alarms.js';
 import { rewardAlarms } from './reward-alarms.js';
-import { onceEach, seriesStore } from './state.js';
+import { onceEach, type SeriesState, seriesStore } from './state.js';
 
 /** What alarms look back on, whatever the windows. */
 const LONGEST = 40;
@@ -26,21 +26,37 @@ const DEFAULTS: MonitorSettings = {
   abstentions: 0.9,
 };
 
+/** What a monitor remembers. Plain data, for checkpoints; it may hold NaN. */
+export interface MonitorState extends SeriesState {
+  /** The alarms that are raised. */
+  readonly standing: readonly string[];
+}
+
+/** Says what has gone wrong, step by step. */
+export interface TrainingMonitor {
+  /** @returns the findings that are new in this step */
+  (metrics: StepMetrics): Finding[];
+  /** What it remembers. */
+  state(): MonitorState;
+}
+
 /**
  * Watches a training run: give it each step's metrics, in order, and it says what has gone wrong. A finding comes
  * once when it appears and again only after it went away. Works on live metrics and on the lines of a
  * `metrics.jsonl` alike (`null` is read as NaN); it remembers a few steps and nothing else.
- * @returns the findings that are new in this step
+ * @param state what another one remembered, to go on from there. Default: nothing
  * @throws BicotError `value` for a threshold that is not a positive number
  */
-export function trainingMonitor(options: MonitorOptions = {}): (metrics: StepMetrics) => Finding[] {
+export function trainingMonitor(options: MonitorOptions = {}, state?: MonitorState): TrainingMonitor {
   const settings = monitorSettings(options);
-  const series = seriesStore(Math.max(settings.window, settings.trendWindow, LONGEST));
-  const news = onceEach();
-  return (metrics) => {
+  const series = seriesStore(Math.max(settings.window, settings.trendWindow, LONGEST), state);
+  const standing = new Set(state?.standing);
+  const news = onceEach(standing);
+  const watch = (metrics: StepMetrics): Finding[] => {
     const view = { metrics, series, settings };
     return news([...policyAlarms(view), ...rewardAlarms(view)]);
   };
+  return Object.assign(watch, { state: () => ({ ...series.state(), standing: [...standing] }) });
 }
 
 function monitorSettings(options: MonitorOptions): MonitorSettings {

@@ -75,7 +75,7 @@ function hacking({ metrics, series, settings }: MonitorView): Alarm[] {
   const { trendWindow, hacking: limit } = settings;
   series.push('reward', numberOf(metrics.reward.mean));
   const reward = linearTrend(series.window('reward', trendWindow));
-  return Object.entries(metrics.reward.monitors).map(([name, value]) => {
+  return Object.entries(metrics.reward.monitors).map(([name, { mean: value }]) => {
     series.push(`monitor/${name}`, numberOf(value));
     const watched = linearTrend(series.window(`monitor/${name}`, trendWindow));
     const known = Math.min(watched.count, reward.count) >= trendWindow / 2;

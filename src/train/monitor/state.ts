@@ -18,9 +18,11 @@ export function alarmState(value: number, raisedAbove: number, clearUpTo: number
   return value <= clearUpTo ? 'clear' : 'between';
 }
 
-/** Passes an alarm's finding on when it is raised, and again only after it was clear. */
-export function onceEach(): (alarms: readonly Alarm[]) => Finding[] {
-  const standing = new Set<string>();
+/**
+ * Passes an alarm's finding on when it is raised, and again only after it was clear.
+ * @param standing the alarms that are raised; changed in place
+ */
+export function onceEach(standing: Set<string>): (alarms: readonly Alarm[]) => Finding[] {
   return (alarms) =>
     alarms.flatMap(({ state, finding }) => {
       const key = [finding.code, finding.level, finding.reward].join('\u241f');
@@ -40,12 +42,25 @@ export interface SeriesStore {
   window(name: string, count: number): readonly number[];
   /** The mean of the first `count` values that are not NaN; NaN until there are so many. */
   start(name: string, count: number): number;
+  /** All that it remembers. */
+  state(): SeriesState;
 }
 
-/** An empty store that remembers `capacity` values of each series. */
-export function seriesStore(capacity: number): SeriesStore {
-  const values = new Map<string, number[]>();
-  const starts = new Map<string, number[]>();
+/** What a store remembers. Plain data. */
+export interface SeriesState {
+  readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly starts: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * A store that remembers `capacity` values of each series.
+ * @param state what it remembers from before; copied. Default: nothing
+ */
+export function seriesStore(capacity: number, state: SeriesState = { values: {}, starts: {} }): SeriesStore {
+  const copy = (series: SeriesState['values']): Map<string, number[]> =>
+    new Map(Object.entries(series).map(([name, numbers]) => [name, [...numbers]]));
+  const values = copy(state.values);
+  const starts = copy(state.starts);
   const last = (name: string, count: number) => (count <= 0 ? [] : (values.get(name) ?? []).slice(-count));
   return {
     push(name, value) {
@@ -63,6 +78,10 @@ export function seriesStore(capacity: number): SeriesStore {
       const start = starts.get(name) ?? [];
       return start.length < count ? Number.NaN : mean(start.slice(0, count));
     },
+    state: () => ({
+      values: Object.fromEntries([...values].map(([name, numbers]) => [name, [...numbers]])),
+      starts: Object.fromEntries([...starts].map(([name, numbers]) => [name, [...numbers]])),
+    }),
   };
 }
 

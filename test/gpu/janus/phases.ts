@@ -69,7 +69,7 @@ export function timed(model: JanusModel): TimedPolicy {
   return {
     ...{ policy, clock },
     onProgress({ phase }) {
-      if (phase === 'rollout') return;
+      if (phase === 'rollout' || phase === 'save') return;
       clock.enter(phase === 'reward' ? undefined : phase);
     },
   };

@@ -100,7 +100,7 @@ export function stepReport(made: TrainStep<PromptRow, TokenContext>, maxGradNorm
     step: metrics.step + 1,
     group: groupReport(made),
     reward: metrics.reward.mean,
-    judge: metrics.reward.monitors.judge ?? Number.NaN,
+    judge: metrics.reward.monitors.judge?.mean ?? Number.NaN,
     levels: {
       plan: levelReport(metrics.levels.semantic as LevelMetrics),
       picture: levelReport(metrics.levels.token as LevelMetrics),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BicotError } from '../errors.js';
+import { BicotError } from '../../errors.js';
+import { groupSizeOf } from '../groups.js';
+import { abstain, failure, type RewardFunction, type RewardResult, type Sample, score } from '../reward.js';
 import { evaluateReward, type RewardEnsemble, rewardEnsemble } from './ensemble.js';
-import { groupSizeOf } from './groups.js';
-import { abstain, failure, type RewardFunction, type RewardResult, type Sample, score } from './reward.js';
 
 /** Two groups of three, or what is asked for. */
 const makeSamples = (groups = 2, size = 3): Sample<string>[] =>
@@ -36,14 +36,14 @@ describe('rewardEnsemble', () => {
     expect(ensemble.members).toEqual(['a', 'b']);
     expect(ensemble.weights).toEqual([1, 0.5]);
     expect([ensemble.aggregation, ensemble.abstention]).toEqual(['sum-then-normalize', 'neutral']);
-    const { table, total, weights, failures, seconds, results } = await ensemble.evaluate(makeSamples());
+    const { table, total, weights, failures, calls, results } = await ensemble.evaluate(makeSamples());
     expect(table.names).toEqual(['a', 'b']);
     expect(table.rows).toBe(6);
     expect([...table.values]).toEqual([1, 10, 2, 0, 3, 0, 4, 0, 5, 0, 6, 1]);
     expect(weights).toEqual([1, 0.5]);
     expect([...total]).toEqual([6, 2, 3, 4, 5, 6.5]);
     expect(failures).toEqual([]);
-    expect(Object.keys(seconds)).toEqual(['a', 'b']);
+    expect(calls.a).toMatchObject({ calls: 1, retries: 0, cached: 0 });
     expect(results.b?.[0]).toEqual(score(10));
   });
 

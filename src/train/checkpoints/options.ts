@@ -1,0 +1,76 @@
+import { BicotError } from '../../errors.js';
+import type { EditableFolder } from '../../models/checkpoints/folder.js';
+import { folderOf } from '../../models/checkpoints/folder-of.js';
+import {
+  assertFlag,
+  assertKnownOptions,
+  assertNumber,
+  type NumberRule,
+  POSITIVE_INTEGER,
+} from '../../options.js';
+import type { StepMetrics } from '../metrics.js';
+
+/** Where, when and which checkpoints are kept. */
+export interface CheckpointOptions {
+  /** A path, in Node; or a folder (`openFolder`, `indexedDbFolder` of `bicot/browser`, or your own). */
+  readonly folder: string | EditableFolder;
+  /** Steps between two checkpoints. The last step is always saved, and the last that was made when training ends early. Default 50. */
+  readonly every?: number;
+  /** The newest so many are kept: more than one, as the newest may be damaged. Default 2. */
+  readonly keepLast?: number;
+  /** Kept besides: the best so many by a number of the step that each was saved after. Default: none. */
+  readonly keepBest?: { readonly count: number; readonly by: (metrics: StepMetrics) => number };
+  /** Go on with other prompts, another seed, other weights to begin with … than the run was begun with. Default false. */
+  readonly allowChanges?: boolean;
+  /** How often a checkpoint that could not be written is tried again, with growing pauses. Default 3. */
+  readonly retries?: number;
+  /** Told in words what went wrong and did not end the run. Default: `console.warn`. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** With defaults filled in. */
+export interface CheckpointSettings extends Required<Omit<CheckpointOptions, 'folder' | 'keepBest'>> {
+  readonly folder: EditableFolder;
+  readonly keepBest?: CheckpointOptions['keepBest'];
+}
+
+/**
+ * Whether a run goes on from its newest checkpoint: `never` begins anew and refuses a folder with checkpoints; `auto` goes
+ * on where there is one; `must` refuses to begin anew.
+ */
+export type Resume = 'never' | 'auto' | 'must';
+
+const COUNT: NumberRule = {
+  words: 'a whole number, 0 or more',
+  test: (value) => Number.isSafeInteger(value) && value >= 0,
+};
+
+/**
+ * Fills in defaults and refuses what makes no sense.
+ * @throws BicotError `value`, `unsupported` for a path where there is no file system
+ */
+export function checkpointSettings(options: CheckpointOptions): CheckpointSettings {
+  const what = 'train: checkpoints';
+  const known = ['folder', 'every', 'keepLast', 'keepBest', 'allowChanges', 'retries', 'onWarning'] as const;
+  assertKnownOptions(what, options, known satisfies readonly (keyof CheckpointOptions)[]);
+  const { every = 50, keepLast = 2, keepBest, allowChanges = false, retries = 3 } = options;
+  assertNumber(what, 'every', every, POSITIVE_INTEGER);
+  assertNumber(what, 'keepLast', keepLast, POSITIVE_INTEGER);
+  assertNumber(what, 'retries', retries, COUNT);
+  assertFlag(what, 'allowChanges', allowChanges);
+  if (keepBest) {
+    assertKnownOptions(`${what}: keepBest`, keepBest, ['count', 'by']);
+    assertNumber(what, 'keepBest.count', keepBest.count, POSITIVE_INTEGER);
+  }
+  const folder = typeof options.folder === 'string' ? folderOf(options.folder) : options.folder;
+  if (!isEditable(folder)) {
+    throw new BicotError(
+      'value',
+      `${what}: folder is ${typeof options.folder === 'string' ? options.folder : 'an object'} that can't be written to; pass a path, or a folder with list, size, read, write and remove.`,
+    );
+  }
+  const onWarning = options.onWarning ?? ((message: string) => console.warn(message));
+  return { folder, every, keepLast, keepBest, allowChanges, retries, onWarning };
+}
+
+const isEditable = (folder: object): folder is EditableFolder => 'write' in folder && 'remove' in folder;
