@@ -38,7 +38,7 @@ export type OnnxProcessor = (...inputs: readonly unknown[]) => Promise<OnnxTenso
 
 /** A class of transformers.js that loads by name or folder. */
 export interface OnnxLoader<Loaded> {
-  /** @param model a name on the hub or a folder */
+  /** Loads its part of a model, by a name on the hub or a folder. */
   from_pretrained(model: string, options?: object): Promise<Loaded>;
 }
 
