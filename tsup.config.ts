@@ -11,6 +11,7 @@ const library = {
   models: 'src/models/index.ts',
   'models/janus': 'src/models/janus/index.ts',
   'models/llamagen': 'src/models/llamagen/index.ts',
+  'rewards/transformers': 'src/rewards/transformers/index.ts',
   node: 'src/node/index.ts',
   worker: 'src/worker/index.ts',
   'node-worker': 'src/node/worker-entry.ts',

@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const TRANSFORMERS = '@huggingface/transformers';
+
 /** Bundles an entry point as a web application would; Node's own modules do not resolve there. */
 async function bundleForBrowser(entry: string, engines: readonly string[] = []) {
   return build({
@@ -37,6 +39,16 @@ describe('in a browser', () => {
     expect(new Set(external)).toEqual(new Set(['@tensorflow/tfjs']));
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((path) => /src\/node\/|pngjs|tfjs-(node|backend)/.test(path))).toEqual([]);
+  });
+
+  it('src/rewards/transformers adds the package it is for, when a model is loaded', async () => {
+    const { metafile } = await bundleForBrowser('src/rewards/transformers/index.ts', [TRANSFORMERS]);
+    const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+    expect(imports.filter(({ external }) => external)).toEqual([
+      { path: TRANSFORMERS, kind: 'dynamic-import', external: true },
+    ]);
+    const inputs = Object.keys(metafile.inputs);
+    expect(inputs.filter((path) => /src\/node\/|node_modules/.test(path))).toEqual([]);
   });
 
   it('src/browser adds the engines, IndexedDB and nothing else', async () => {
