@@ -8,6 +8,8 @@ export type { Box, Detection } from '../detection.js';
 export { type DetectionRewardOptions, detectionReward } from './detection-reward.js';
 export type { Detector } from './detector.js';
 export { type ImageTextSimilarityOptions, imageTextSimilarity } from './image-text-similarity.js';
+export type { AnswerModelOptions, AnswerReward } from './answer-reward.js';
+export { type JudgeRewardOptions, judgeQuestion, judgeReward } from './judge-reward.js';
 export type { Loaded } from './lazy-model.js';
 export type { ModelSource } from './model-source.js';
 export { type ObjectDetectionOptions, objectDetection } from './object-detection.js';
@@ -22,3 +24,11 @@ export type {
   TransformersModule,
 } from './package.js';
 export { loadTransformers } from './package.js';
+export {
+  nounQuestions,
+  type QuestionRewardOptions,
+  type QuestionRow,
+  questionReward,
+} from './question-reward.js';
+export { type AnswerTokens, yesNoProbability } from './yes-no.js';
+export { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-model.js';

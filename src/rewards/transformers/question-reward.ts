@@ -1,0 +1,56 @@
+import { assertKnownOptions } from '../../options.js';
+import { abstain, type RewardResult } from '../reward.js';
+import { type AnswerModelOptions, type AnswerReward, answerReward, modelOf } from './answer-reward.js';
+import { YES_NO_MODEL_OPTIONS } from './yes-no-model.js';
+
+/** The columns of a prompt row that `questionReward` reads by itself; a `PromptRow` has them. */
+export interface QuestionRow {
+  readonly task_type?: string;
+  readonly nouns?: readonly string[];
+  readonly attr_nouns?: readonly string[];
+}
+
+/** Which model to ask, and what. */
+export interface QuestionRewardOptions<Row = QuestionRow> extends AnswerModelOptions {
+  /** What to ask about a row's picture, such that yes is good; none for an abstention. Default: `nounQuestions`, and abstentions as said there. */
+  readonly questions?: (row: Row) => readonly string[];
+}
+
+const DETECTED_TASKS = ['spatial', 'numeracy'];
+
+const withArticle = (noun: string): string => `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`;
+
+/**
+ * One question for each of a row's `attr_nouns` ("purple elephant"), or of its `nouns` if it has none: "Is there a purple
+ * elephant in the image? Answer yes or no."
+ */
+export function nounQuestions({ attr_nouns, nouns }: QuestionRow): readonly string[] {
+  const things = attr_nouns?.length ? attr_nouns : (nouns ?? []);
+  return things.map((thing) => `Is there ${withArticle(thing.trim())} in the image? Answer yes or no.`);
+}
+
+function askAboutNouns(row: QuestionRow): readonly string[] | RewardResult {
+  if (DETECTED_TASKS.includes(row.task_type ?? '')) {
+    return abstain(`rows of the task ${row.task_type} are for a detector`);
+  }
+  const questions = nounQuestions(row);
+  return questions.length > 0 ? questions : abstain('the row names no objects');
+}
+
+/**
+ * The mean probability, by a vision-language model, that each thing a row names is in the picture: what T2I-R1 (arXiv
+ * 2505.00703) asks of GIT, a question-answering model that transformers.js does not have.
+ *
+ * Abstains for rows of the tasks `spatial` and `numeracy`, which the paper scores with the constant 0, and for rows without
+ * nouns, which it scores with 1; neither constant changes what is learned within a group, but both move means. Samples
+ * without a picture abstain. An error of the model on one sample is a failure of that sample.
+ * @returns in [0, 1]; `dispose` frees the model, unless it was made by the caller
+ * @throws BicotError `value` for a wrong option; when called: `unsupported` or `checkpoint` if the model can't be used,
+ *   `aborted` between samples
+ */
+export function questionReward<Row = QuestionRow>(options: QuestionRewardOptions<Row>): AnswerReward<Row> {
+  const where = 'questionReward';
+  assertKnownOptions(where, options, [...YES_NO_MODEL_OPTIONS, 'questions']);
+  const { questions, ...model } = options;
+  return answerReward(where, modelOf(model), questions ?? ((row) => askAboutNouns(row as QuestionRow)));
+}
