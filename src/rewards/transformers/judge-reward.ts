@@ -1,10 +1,13 @@
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
-import { type AnswerModelOptions, type AnswerReward, answerReward, modelOf } from './answer-reward.js';
-import { YES_NO_MODEL_OPTIONS } from './yes-no-model.js';
+import type { RewardFunction } from '../reward.js';
+import { answerReward } from './answer-reward.js';
+import type { YesNoModel } from './yes-no-model.js';
 
-/** Which model to ask, and how. */
-export interface JudgeRewardOptions<Row = unknown> extends AnswerModelOptions {
+/** Options of `judgeReward`. */
+export interface JudgeRewardOptions<Row = unknown> {
+  /** What judges. The reward does not dispose it: several may share one. */
+  readonly model: YesNoModel;
   /** The question about a row's picture. Default: whether it represents the row's prompt (`judgeQuestion`). */
   readonly prompt?: (row: Row) => string;
 }
@@ -28,13 +31,13 @@ function askAboutPrompt(row: unknown): string {
  * was not.
  *
  * Samples without a picture abstain. An error of the model on one sample is a failure of that sample.
- * @returns in [0, 1]; `dispose` frees the model, unless it was made by the caller
- * @throws BicotError `value` for a wrong option; when called: `prompt-row` for a row without a prompt, `unsupported` or
- *   `checkpoint` if the model can't be used, `aborted` between samples
+ * @returns the reward, in [0, 1], which owns nothing
+ * @throws BicotError `value` for options; its calls throw `prompt-row` for a row without a prompt, `aborted`, and what the model
+ *   throws about more than one sample
  */
-export function judgeReward<Row = unknown>(options: JudgeRewardOptions<Row>): AnswerReward<Row> {
+export function judgeReward<Row = unknown>(options: JudgeRewardOptions<Row>): RewardFunction<Row> {
   const where = 'judgeReward';
-  assertKnownOptions(where, options, [...YES_NO_MODEL_OPTIONS, 'prompt']);
-  const { prompt = askAboutPrompt, ...model } = options;
-  return answerReward(where, modelOf(model), (row) => [prompt(row)]);
+  assertKnownOptions(where, options, ['model', 'prompt']);
+  const { model, prompt = askAboutPrompt } = options;
+  return answerReward(where, model, (row) => [prompt(row)]);
 }

@@ -1,7 +1,7 @@
 import { assertKnownOptions } from '../../options.js';
-import { abstain, type RewardResult } from '../reward.js';
-import { type AnswerModelOptions, type AnswerReward, answerReward, modelOf } from './answer-reward.js';
-import { YES_NO_MODEL_OPTIONS } from './yes-no-model.js';
+import { abstain, type RewardFunction, type RewardResult } from '../reward.js';
+import { answerReward } from './answer-reward.js';
+import type { YesNoModel } from './yes-no-model.js';
 
 /** The columns of a prompt row that `questionReward` reads by itself; a `PromptRow` has them. */
 export interface QuestionRow {
@@ -10,8 +10,10 @@ export interface QuestionRow {
   readonly attr_nouns?: readonly string[];
 }
 
-/** Which model to ask, and what. */
-export interface QuestionRewardOptions<Row = QuestionRow> extends AnswerModelOptions {
+/** Options of `questionReward`. */
+export interface QuestionRewardOptions<Row = QuestionRow> {
+  /** What answers. The reward does not dispose it: several may share one. */
+  readonly model: YesNoModel;
   /** What to ask about a row's picture, such that yes is good; none for an abstention. Default: `nounQuestions`, and abstentions as said there. */
   readonly questions?: (row: Row) => readonly string[];
 }
@@ -44,13 +46,12 @@ function askAboutNouns(row: QuestionRow): readonly string[] | RewardResult {
  * Abstains for rows of the tasks `spatial` and `numeracy`, which the paper scores with the constant 0, and for rows without
  * nouns, which it scores with 1; neither constant changes what is learned within a group, but both move means. Samples
  * without a picture abstain. An error of the model on one sample is a failure of that sample.
- * @returns in [0, 1]; `dispose` frees the model, unless it was made by the caller
- * @throws BicotError `value` for a wrong option; when called: `unsupported` or `checkpoint` if the model can't be used,
- *   `aborted` between samples
+ * @returns the reward, in [0, 1], which owns nothing
+ * @throws BicotError `value` for options; its calls throw `aborted`, and what the model throws about more than one sample
  */
-export function questionReward<Row = QuestionRow>(options: QuestionRewardOptions<Row>): AnswerReward<Row> {
+export function questionReward<Row = QuestionRow>(options: QuestionRewardOptions<Row>): RewardFunction<Row> {
   const where = 'questionReward';
-  assertKnownOptions(where, options, [...YES_NO_MODEL_OPTIONS, 'questions']);
-  const { questions, ...model } = options;
-  return answerReward(where, modelOf(model), questions ?? ((row) => askAboutNouns(row as QuestionRow)));
+  assertKnownOptions(where, options, ['model', 'questions']);
+  const { model, questions } = options;
+  return answerReward(where, model, questions ?? ((row) => askAboutNouns(row as QuestionRow)));
 }

@@ -1,12 +1,14 @@
-import { BicotError } from '../../errors.js';
+import { BicotError, isBicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import type { RgbImage } from '../../policy/policy.js';
+import type { RewardCall } from '../reward.js';
 import { throwIfAborted } from './abort.js';
 import { chatPrompt } from './chat-prompt.js';
 import { imageFault } from './image.js';
 import { type Loaded, lazyModel } from './lazy-model.js';
 import { assertModelSource, MODEL_SOURCE_OPTIONS, type ModelSource } from './model-source.js';
-import { type EncodedPicture, encodePicture, firstTokenLogits } from './picture-questions.js';
+import { encodePicture, firstTokenLogits } from './picture-questions.js';
+import { pictureQueue } from './picture-queue.js';
 import { loadVisionLanguage, type VisionLanguageParts } from './vision-language.js';
 import { yesNoProbability } from './yes-no.js';
 
@@ -19,79 +21,44 @@ export interface YesNoModelOptions extends ModelSource {
   readonly template?: (question: string) => string;
 }
 
-/** A vision-language model that answers questions about pictures with the probability of yes. */
-export interface YesNoModel extends Loaded {
-  /**
-   * Asks about one picture. Calls wait for each other; those that overlap share what the vision encoder made of a picture.
-   * @returns for each question P(yes) / (P(yes) + P(no)), see `yesNoProbability`
-   * @throws BicotError `value` for a malformed picture or after `dispose`; `aborted`; `non-finite` for a question that the model
-   *   has no finite logits for; and whatever loading throws
-   */
-  probabilities(
-    image: RgbImage,
-    questions: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<readonly number[]>;
-}
+/**
+ * Answers questions about a picture with the probability of yes. `yesNoModel` makes one of an ONNX model; any function of this
+ * shape will do, such as one that asks a service.
+ * @param image whose pixels it only reads
+ * @param questions at least one
+ * @param call its signal is aborted when nobody waits any more
+ * @returns a probability in [0, 1] for each question, in order. A BicotError of code `reward` or `non-finite` and every error
+ *   that is none is this picture's alone, other ones the whole call's
+ */
+export type YesNoModel = (
+  image: RgbImage,
+  questions: readonly string[],
+  call?: RewardCall,
+) => Promise<readonly number[]>;
 
-/** Names of the options of `yesNoModel`, for `assertKnownOptions`. */
-export const YES_NO_MODEL_OPTIONS: readonly string[] = [...MODEL_SOURCE_OPTIONS, 'template'];
-
-/** So many pictures stay encoded while calls overlap. */
-const REMEMBERED = 4;
-
-/** One call at a time, and pictures that several of the waiting calls ask about. */
-function pictureQueue(): {
-  next<Result>(task: () => Promise<Result>): Promise<Result>;
-  picture(image: RgbImage, encode: () => Promise<EncodedPicture>): Promise<EncodedPicture>;
-} {
-  const encoded = new Map<RgbImage, EncodedPicture>();
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  const forget = (keep: number): void => {
-    for (const [image, picture] of encoded) {
-      if (encoded.size <= keep) return;
-      encoded.delete(image);
-      picture.dispose();
-    }
-  };
-  return {
-    next(task) {
-      waiting++;
-      const run = last.then(task).finally(() => {
-        // Nobody else waits: a picture may change before it is shown again.
-        if (--waiting === 0) forget(0);
-      });
-      last = run.catch(() => {});
-      return run;
-    },
-    async picture(image, encode) {
-      const known = encoded.get(image);
-      if (known) return known;
-      forget(REMEMBERED - 1);
-      const picture = await encode();
-      encoded.set(image, picture);
-      return picture;
-    },
-  };
-}
+const WHERE = 'yesNoModel';
 
 /**
- * A vision-language model for yes/no questions, of the kinds SmolVLM/Idefics3, Qwen2-VL, Qwen2.5-VL and LLaVA. It is loaded
- * with the first question.
+ * A vision-language model for yes/no questions, of the kinds SmolVLM/Idefics3, Qwen2-VL, Qwen2.5-VL and LLaVA. It loads with
+ * the first question.
  *
- * Each answer is one deterministic forward pass: the raw logits of the first token of the answer, over all ways to write yes and
- * no that are one token. T2I-R1's judge draws that token at temperature 0.3 and scores 0 for any other word.
- * @returns the caller disposes it
- * @throws BicotError `value` for a wrong option
+ * An answer is P(yes) / (P(yes) + P(no)) over the raw logits of its first token (`yesNoProbability`), by one deterministic
+ * forward pass. T2I-R1's judge draws that token at temperature 0.3, and scores 0 if it is another word.
+ *
+ * Calls wait for each other; those that overlap share what the vision encoder made of a picture, so that two rewards with
+ * one model, called at once, encode each picture once.
+ * @returns the model; who made it disposes it
+ * @throws BicotError `value` for options. Its calls throw `unsupported` (no package, another kind of model, no chat template),
+ *   `checkpoint` (a file is missing), `aborted`; `reward` where the model fails on a picture, `non-finite` where its logits are
+ *   not finite
  */
-export function yesNoModel(options: YesNoModelOptions): YesNoModel {
-  const where = 'yesNoModel';
-  assertKnownOptions(where, options, YES_NO_MODEL_OPTIONS);
-  assertModelSource(where, options);
+export function yesNoModel(options: YesNoModelOptions): YesNoModel & Loaded {
+  assertKnownOptions(WHERE, options, [...MODEL_SOURCE_OPTIONS, 'template']);
+  assertModelSource(WHERE, options);
+  const { template } = options;
   const lazy = lazyModel(
-    where,
-    () => loadVisionLanguage(where, options),
+    WHERE,
+    () => loadVisionLanguage(WHERE, options),
     ({ model }) => model.dispose(),
   );
   const queue = pictureQueue();
@@ -100,27 +67,37 @@ export function yesNoModel(options: YesNoModelOptions): YesNoModel {
     parts: VisionLanguageParts,
     image: RgbImage,
     questions: readonly string[],
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<readonly number[]> => {
-    const prompts = questions.map((question) => chatPrompt(where, parts, question, options.template));
     const probabilities: number[] = [];
-    for (const prompt of prompts) {
-      throwIfAborted(where, signal);
-      const picture = await queue.picture(image, () => encodePicture(parts, image, prompt));
-      probabilities.push(
-        yesNoProbability(await firstTokenLogits(parts, image, prompt, picture), parts.answers),
-      );
+    for (const question of questions) {
+      throwIfAborted(WHERE, signal);
+      const prompt = chatPrompt(WHERE, parts, question, template);
+      const logits = await ofOnePicture(async () => {
+        const picture = await queue.picture(image, () => encodePicture(parts, image, prompt));
+        return firstTokenLogits(parts, image, prompt, picture);
+      });
+      probabilities.push(yesNoProbability(logits, parts.answers));
     }
     return probabilities;
   };
 
-  return {
-    async probabilities(image, questions, signal) {
-      throwIfAborted(where, signal);
-      const fault = imageFault(image);
-      if (fault !== undefined) throw new BicotError('value', `${where}: ${fault}.`);
-      return lazy.use((parts) => queue.next(() => answer(parts, image, questions, signal)));
-    },
-    dispose: lazy.dispose,
+  const ask: YesNoModel = async (image, questions, call) => {
+    const fault = imageFault(image);
+    if (fault !== undefined) throw new BicotError('reward', `${WHERE}: ${fault}.`);
+    throwIfAborted(WHERE, call?.signal);
+    return lazy.use((parts) => queue.next(() => answer(parts, image, questions, call?.signal)));
   };
+  return Object.assign(ask, { dispose: lazy.dispose });
+}
+
+/** What the runtime throws about a picture becomes an error of that picture. */
+async function ofOnePicture<Result>(run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (isBicotError(cause)) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BicotError('reward', `${WHERE}: the model failed on a picture (${reason}).`, { cause });
+  }
 }

@@ -198,7 +198,7 @@ describe.each(['smolvlm', 'qwen2-vl', 'llava'] as const)('%s', (name) => {
     const model = yesNoModel({ model: folder });
     for (const key of Object.keys(pictures)) {
       const cases = expected.cases.filter(({ picture }) => picture === key);
-      const answers = await model.probabilities(
+      const answers = await model(
         pictureOf(key),
         cases.map(({ question }) => question),
       );
