@@ -97,6 +97,10 @@ def variants(tokenizer, word):
     return list(dict.fromkeys(of[0] for of in ids if len(of) == 1))
 
 
+def packed(values):
+    return {"shape": list(values.shape), "float32": base64.b64encode(values.numpy().tobytes()).decode()}
+
+
 @torch.no_grad()
 def expectations(model, processor, tokenizer, call):
     yes, no = variants(tokenizer, "yes"), variants(tokenizer, "no")
@@ -122,13 +126,12 @@ def expectations(model, processor, tokenizer, call):
                     "probability": torch.sigmoid(margin).item(),
                 }
             )
-        values = inputs["pixel_values"]
-        pixels[name] = {"shape": list(values.shape), "float32": base64.b64encode(values.numpy().tobytes()).decode()}
+        pixels[name] = packed(inputs["pixel_values"])
     print({(c["picture"], c["question"][:12]): round(c["probability"], 4) for c in cases}, "yes", yes, "no", no)
     return {"yes": yes, "no": no, "pixels": pixels, "cases": cases}
 
 
-def write(name, model, processor, tokenizer, call, config, keep):
+def write(name, model, processor, tokenizer, call, config, keep, **more):
     folder = FIXTURES / name
     expected = expectations(model, processor, tokenizer, call)
     write_json(folder / "config.json", config)
@@ -137,7 +140,7 @@ def write(name, model, processor, tokenizer, call, config, keep):
         for key, value in PICTURES.items()
     }
     source = f"transformers {transformers.__version__}, PyTorch {torch.__version__.split('+')[0]}; see test/reference"
-    write_rows(folder / "expected.json", {"source": source, "num_logits_to_keep": keep, "pictures": pictures, **expected})
+    write_rows(folder / "expected.json", {"source": source, "num_logits_to_keep": keep, "pictures": pictures, **expected, **more})
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             print(f"  {file.stat().st_size:8d} {file.relative_to(FIXTURES)}")
@@ -188,8 +191,13 @@ def smolvlm():
     dims = {name: {0: "batch_size", 1: "num_images"} for name in names}
     save_vision(folder / "onnx", Idefics3Vision(inner), (pixels, mask), ({1: DIM}, {1: DIM}), names, dims)
     save_text(folder / "onnx", inner.text_model, model.lm_head.weight, inner.text_model.embed_tokens, positions=1, keep=True)
+    # As published: first to four times the side of a view, then to one view.
+    detour = Idefics3ImageProcessorPil(**{**settings, "size": {"longest_edge": 4 * SIDE}, "do_image_splitting": False})
+    big = Image.fromarray(picture(24, 24, 0.7))
+    enlarged_first = {"rgb": base64.b64encode(np.asarray(big).tobytes()).decode(), "width": 24, "height": 24}
+    enlarged_first |= packed(detour(big, return_tensors="pt")["pixel_values"])
     call = lambda processor, image, text: processor(text=text, images=[image], do_image_splitting=False, return_tensors="pt")  # noqa: E731
-    write("smolvlm", model, processor, tokenizer, call, {**config.to_dict(), "architectures": ["Idefics3ForConditionalGeneration"]}, True)
+    write("smolvlm", model, processor, tokenizer, call, {**config.to_dict(), "architectures": ["Idefics3ForConditionalGeneration"]}, True, enlarged_first=enlarged_first)
 
 
 class PicturesOnly(Qwen2VLProcessor):

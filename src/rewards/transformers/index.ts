@@ -8,7 +8,6 @@ export type { Box, Detection } from '../detection.js';
 export { type DetectionRewardOptions, detectionReward } from './detection-reward.js';
 export type { Detector } from './detector.js';
 export { type ImageTextSimilarityOptions, imageTextSimilarity } from './image-text-similarity.js';
-export type { AnswerModelOptions, AnswerReward } from './answer-reward.js';
 export { type JudgeRewardOptions, judgeQuestion, judgeReward } from './judge-reward.js';
 export type { Loaded } from './lazy-model.js';
 export type { ModelSource } from './model-source.js';
@@ -30,5 +29,12 @@ export {
   type QuestionRow,
   questionReward,
 } from './question-reward.js';
+export { type T2iR1Rewards, type T2iR1RewardsOptions, t2iR1Rewards } from './t2i-r1.js';
+export {
+  formatDeviations,
+  type T2iR1Deviation,
+  type T2iR1Member,
+  t2iR1Deviations,
+} from './t2i-r1-deviations.js';
 export { type AnswerTokens, yesNoProbability } from './yes-no.js';
 export { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-model.js';

@@ -8,6 +8,7 @@ import type {
   OnnxTensors,
   TransformersModule,
 } from './package.js';
+import { resizeOneView } from './resize-one-view.js';
 import { type AnswerTokens, answerTokens, type WordTokenizer } from './yes-no.js';
 
 /** A vision-language model of transformers.js, whose encoders can be called by themselves. */
@@ -21,6 +22,7 @@ export interface VisionLanguageModel extends OnnxModel {
 
 /** Its processor: of pictures and text together, with the tokenizer and the chat template. */
 export interface VisionLanguageProcessor extends OnnxProcessor {
+  readonly image_processor?: OnnxProcessor;
   readonly tokenizer: WordTokenizer & ((texts: readonly string[]) => OnnxTensors);
   apply_chat_template(
     messages: readonly object[],
@@ -86,6 +88,7 @@ export async function loadVisionLanguage(where: string, source: ModelSource): Pr
           "Choose a model whose preprocessor_config.json names the processor_class of its architecture, e.g. 'Idefics3Processor'.",
       );
     }
+    resizeOneView(found.transformers, processor.image_processor);
     return {
       transformers: found.transformers,
       model,

@@ -36,19 +36,15 @@ interface Expected {
 
 /** Logits of both, on the same pixels, are in ±5; ONNX Runtime in float32, PyTorch in float64. */
 const LOGITS_APART = 2e-5;
-/** Where nothing is resampled. */
+/** Resampled or not; the second is in another order of float32 operations. */
 const PIXELS_APART = 1e-6;
-/** Of probabilities, on the same pixels. */
+/** Of probabilities. */
 const ANSWERS_APART = 1e-6;
 /**
- * Where sharp resamples here and Pillow there: mean difference of pixels, as the model gets them, and greatest difference of
- * a probability. Measured and rounded up; the pictures are 28 to 48 pixels wide and full of edges, and the weights random.
+ * Idefics3's own processor comes to one view by way of another size. That shows where the sides of a picture differ and it is larger
+ * than a view (pixels on average, of a range of 2, and probabilities), and less where it leads over a greater size.
  */
-const RESAMPLED_APART = {
-  smolvlm: { enlarged: [0.09, 0.02], shrunk: [0.02, 0.02] },
-  'qwen2-vl': { enlarged: [0.04, 0.03], shrunk: [0.12, 0.02] },
-  llava: { enlarged: [0.02, 0.01], shrunk: [0.05, 0.06] },
-} as const;
+const DETOUR = { pixels: 0.03, probabilities: 0.03, enlarged: 0.01 };
 
 const folderOf = (name: string): string =>
   fileURLToPath(new URL(`../../fixtures/vision/${name}`, import.meta.url));
@@ -94,14 +90,16 @@ describe.each(['smolvlm', 'qwen2-vl', 'llava'] as const)('%s', (name) => {
     }
   });
 
-  it('makes the pixels that transformers makes, up to the resampling', async () => {
+  const goesADetour = (key: string): boolean => name === 'smolvlm' && key === 'shrunk';
+
+  it('makes the pixels that transformers makes', async () => {
     for (const [key, { shape, float32 }] of Object.entries(expected.pixels)) {
       const { pixel_values } = await processed(key, (expected.cases[0] as Expected['cases'][0]).text);
       const { dims, data } = pixel_values as OnnxTensor;
       expect(dims).toEqual(shape);
       const { mean, max } = difference(data as Float32Array, floatsOf(float32));
-      if (key === 'exact') expect(max).toBeLessThanOrEqual(PIXELS_APART);
-      else expect(mean).toBeLessThan(RESAMPLED_APART[name][key as 'enlarged' | 'shrunk'][0]);
+      if (goesADetour(key)) expect(mean).toBeLessThan(DETOUR.pixels);
+      else expect(max).toBeLessThan(PIXELS_APART);
     }
   });
 
@@ -206,13 +204,28 @@ describe.each(['smolvlm', 'qwen2-vl', 'llava'] as const)('%s', (name) => {
         answers,
         cases.map(({ probability }) => probability),
       );
-      if (key === 'exact') expect(max).toBeLessThan(ANSWERS_APART);
-      else expect(max).toBeLessThan(RESAMPLED_APART[name][key as 'enlarged' | 'shrunk'][1]);
+      expect(max).toBeLessThan(goesADetour(key) ? DETOUR.probabilities : ANSWERS_APART);
       // The answers depend on the question, and below on the picture.
-      expect(Math.max(...answers) - Math.min(...answers)).toBeGreaterThan(0.03);
+      expect(Math.max(...answers) - Math.min(...answers)).toBeGreaterThan(0.015);
     }
     const firsts = expected.cases.filter(({ question }) => question === expected.cases[0]?.question);
     expect(new Set(firsts.map(({ probability }) => probability.toFixed(2))).size).toBe(3);
     await model.dispose();
+  });
+});
+
+describe('one view', () => {
+  it('is about what it is by way of an enlarged picture', async () => {
+    const folder = folderOf('smolvlm');
+    const { enlarged_first } = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as {
+      readonly enlarged_first: Expected['pictures'][string] & Expected['pixels'][string];
+    };
+    const parts = await loadVisionLanguage('test', { model: folder });
+    const { width, height, rgb, float32 } = enlarged_first;
+    const image = toRawImage(parts.transformers, { width, height, data: bytesOf(rgb) });
+    const { pixel_values } = await parts.processor(...parts.arrange('<image>', image));
+    const { mean } = difference((pixel_values as OnnxTensor).data as Float32Array, floatsOf(float32));
+    expect(mean).toBeLessThan(DETOUR.enlarged);
+    await parts.model.dispose();
   });
 });
