@@ -87,6 +87,14 @@ describe('chatPrompt', () => {
     );
   });
 
+  it('blames a question that has a picture in it', () => {
+    const text = 'Is <image> red?';
+    const processor = processorWith((content) => `User: <image> ${(content as { text: string }[])[1]?.text}`);
+    expect(() => chatPrompt('test', { processor, imageToken: IMAGE }, text)).toThrow(
+      expect.objectContaining({ code: 'reward', message: expect.stringMatching(/Is <image> red/) }),
+    );
+  });
+
   it('says why the template of the model failed', () => {
     const broken = (): never => {
       throw new Error('tokenizer.chat_template is not set');

@@ -26,7 +26,8 @@ export interface ChatPrompt {
  * Puts a question and the picture's place into the model's chat template. Some templates know a list of contents, some only
  * text, in which `<image>` stands for the picture.
  * @param template what to do instead
- * @throws BicotError `unsupported` if the picture is not in what comes out exactly once, or the question is not
+ * @throws BicotError `unsupported` if the picture is not in what comes out exactly once, or the question is not; `reward` if
+ *   that is the question's fault
  */
 export function chatPrompt(
   where: string,
@@ -51,6 +52,12 @@ export function chatPrompt(
     } catch (error) {
       wrong = error instanceof Error ? error.message : error;
     }
+  }
+  if (tokenize(processor, question).includes(imageToken)) {
+    throw new BicotError(
+      'reward',
+      `${where}: the question has the model's token for a picture in it ("${question.slice(0, 60)}"). Leave it out.`,
+    );
   }
   throw new BicotError(
     'unsupported',

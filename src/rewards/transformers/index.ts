@@ -29,7 +29,7 @@ export {
   type QuestionRow,
   questionReward,
 } from './question-reward.js';
-export { type T2iR1Rewards, type T2iR1RewardsOptions, t2iR1Rewards } from './t2i-r1.js';
+export { type T2iR1Rewards, type T2iR1RewardsOptions, type T2iR1Row, t2iR1Rewards } from './t2i-r1.js';
 export {
   formatDeviations,
   type T2iR1Deviation,

@@ -1,16 +1,23 @@
-import type { PromptRow } from '../../data/prompts.js';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import type { RewardFunction } from '../reward.js';
+import type { RuleRow } from '../rules.js';
 import { type DetectionRewardOptions, detectionReward } from './detection-reward.js';
 import type { Detector } from './detector.js';
 import { type ImageTextSimilarityOptions, imageTextSimilarity } from './image-text-similarity.js';
 import { judgeReward } from './judge-reward.js';
 import type { Loaded } from './lazy-model.js';
 import { type ObjectDetectionOptions, objectDetection } from './object-detection.js';
-import { questionReward } from './question-reward.js';
+import { type QuestionRow, questionReward } from './question-reward.js';
 import { type T2iR1Deviation, type T2iR1Member, t2iR1Deviations } from './t2i-r1-deviations.js';
 import { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-model.js';
+
+/** A row of T2I-R1's file, as `parsePromptRows` reads it. */
+export interface T2iR1Row extends RuleRow, QuestionRow {
+  readonly prompt: string;
+  readonly task_type: string;
+  readonly nouns: readonly string[];
+}
 
 /**
  * The models of the four rewards: each is made here from options, or was made by the caller. What is made here is freed by
@@ -18,7 +25,7 @@ import { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-mo
  */
 export interface T2iR1RewardsOptions {
   /** In place of HPSv2: options of `imageTextSimilarity`, or a reward. */
-  readonly similarity: ImageTextSimilarityOptions<PromptRow> | RewardFunction<PromptRow>;
+  readonly similarity: ImageTextSimilarityOptions<T2iR1Row> | RewardFunction<T2iR1Row>;
   /** What finds objects: options of `objectDetection`, or a detector. */
   readonly detector: ObjectDetectionOptions | Detector;
   /** In place of GIT: options of `yesNoModel`, or a model. */
@@ -26,14 +33,14 @@ export interface T2iR1RewardsOptions {
   /** In place of ORM. Default: the model of `question`, which is loaded once; so are two that have the same options. */
   readonly judge?: YesNoModelOptions | YesNoModel;
   /** Options of the rules on detections. Default: the corrected rules. */
-  readonly rules?: DetectionRewardOptions<PromptRow>['rules'];
+  readonly rules?: DetectionRewardOptions<T2iR1Row>['rules'];
 }
 
 /** The four rewards as members of an ensemble. */
 export interface T2iR1Rewards extends Loaded {
   /** For `rewardEnsemble`, weights 1 as in the paper: an unweighted sum. */
   readonly members: Readonly<
-    Record<T2iR1Member, { readonly reward: RewardFunction<PromptRow>; readonly weight: number }>
+    Record<T2iR1Member, { readonly reward: RewardFunction<T2iR1Row>; readonly weight: number }>
   >;
   /** What is not as in the paper, and what that changes; `formatDeviations` writes it out. */
   readonly deviations: readonly T2iR1Deviation[];
@@ -42,10 +49,10 @@ export interface T2iR1Rewards extends Loaded {
 const WHERE = 't2iR1Rewards';
 const SOURCES = ['similarity', 'detector', 'question'] as const;
 
-/** Whether both would load the same: options are few and flat. */
+/** Whether both would load the same, with the same options. */
 function sameModel(a: YesNoModelOptions, b: YesNoModelOptions): boolean {
-  const plain = ({ model, dtype, device, localOnly = false, revision }: YesNoModelOptions): string =>
-    JSON.stringify([String(model), dtype, device, localOnly, revision]);
+  const plain = ({ template, transformers, ...source }: YesNoModelOptions): string =>
+    JSON.stringify(Object.entries(source).sort(([x], [y]) => (x < y ? -1 : 1)));
   return plain(a) === plain(b) && a.template === b.template && a.transformers === b.transformers;
 }
 
@@ -73,7 +80,7 @@ export function t2iR1Rewards(options: T2iR1RewardsOptions): T2iR1Rewards {
   const similarity =
     typeof options.similarity === 'function'
       ? options.similarity
-      : own(imageTextSimilarity<PromptRow>(options.similarity));
+      : own(imageTextSimilarity<T2iR1Row>(options.similarity));
   const detector =
     typeof options.detector === 'function' ? options.detector : own(objectDetection(options.detector));
   const asked = typeof question === 'function' ? question : own(yesNoModel(question));
@@ -85,12 +92,12 @@ export function t2iR1Rewards(options: T2iR1RewardsOptions): T2iR1Rewards {
   return {
     members: {
       hps: { reward: similarity, weight: 1 },
-      git: { reward: questionReward<PromptRow>({ model: asked }), weight: 1 },
+      git: { reward: questionReward<T2iR1Row>({ model: asked }), weight: 1 },
       gdino: {
-        reward: detectionReward<PromptRow>({ detector, ...(rules !== undefined && { rules }) }),
+        reward: detectionReward<T2iR1Row>({ detector, ...(rules !== undefined && { rules }) }),
         weight: 1,
       },
-      orm: { reward: judgeReward<PromptRow>({ model: judging }), weight: 1 },
+      orm: { reward: judgeReward<T2iR1Row>({ model: judging }), weight: 1 },
     },
     deviations: t2iR1Deviations((rules as { readonly reference?: unknown } | undefined)?.reference === true),
     async dispose() {

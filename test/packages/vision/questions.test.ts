@@ -192,6 +192,39 @@ describe.each(['smolvlm', 'qwen2-vl', 'llava'] as const)('%s', (name) => {
     for (const tensor of tensors) expect(() => tensor.data).toThrow(/disposed/);
   });
 
+  it('reads logits in half precision', async () => {
+    const prompt = chatPrompt('test', parts, 'Is there a ball?');
+    const picture = await encodePicture(parts, pictureOf('exact'), prompt);
+    const size = (expected.cases[0] as Expected['cases'][0]).logits.length;
+    const bits = new Uint16Array(2 * size).fill(0x4200); // 3
+    bits.set([0x3c00, 0xc000], 2 * size - 2); // 1 and −2
+    const half = globalThis as { readonly Float16Array?: new (buffer: ArrayBuffer) => Uint16Array };
+    const data = half.Float16Array ? new half.Float16Array(bits.buffer) : bits;
+    const { Tensor } = transformers as unknown as { Tensor: new (...given: unknown[]) => OnnxTensor };
+    const model = async () => ({ logits: new Tensor('float16', data, [1, 2, size]) });
+    const { encode_text } = parts.model;
+    const halved = {
+      ...parts,
+      model: Object.assign(model, { encode_text: encode_text.bind(parts.model) }) as never,
+    };
+    const logits = await firstTokenLogits(halved, pictureOf('exact'), prompt, picture);
+    expect([logits.length, logits[0], ...logits.slice(-2)]).toEqual([size, 3, 1, -2]);
+    picture.dispose();
+  });
+
+  it('refuses features that do not fit the prompt', async () => {
+    const prompt = chatPrompt('test', parts, 'Is there a ball?');
+    const picture = await encodePicture(parts, pictureOf('exact'), prompt);
+    const features = new transformers.Tensor('float32', new Float32Array(64), [2, 32]);
+    await expect(
+      firstTokenLogits(parts, pictureOf('exact'), prompt, { ...picture, features }),
+    ).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(/2 features of 32 float32/),
+    });
+    picture.dispose();
+  });
+
   it('answers with the probabilities that transformers gives', async () => {
     const model = yesNoModel({ model: folder });
     for (const key of Object.keys(pictures)) {
