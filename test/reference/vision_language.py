@@ -3,11 +3,9 @@
     python vision_language.py   writes ../fixtures/vision/{smolvlm,qwen2-vl,llava}
 
 Each folder is what a repository for transformers.js looks like: config.json, the tokenizer, the processor's settings
-and onnx/. `expected.json` has three pictures and, for each and some questions, what transformers computes in float32: the
+and onnx/. `expected.json` has three pictures and, for each and some questions, what transformers computes in float64: the
 ids of the prompt, the logits of the first new token and the probability of yes; `pixels` is what its processor makes of the
 pictures. The models' weights are random, and large enough for answers to differ.
-
-Needs requirements-vision-language.txt.
 """
 
 import base64
