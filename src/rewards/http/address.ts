@@ -101,6 +101,17 @@ function decodedBasic(value: string): string {
 /** Takes secrets out of words that came from outside. */
 export type Redact = (text: string) => string;
 
+/** The same JSON with all its words redacted, and cut off where it is nested too deeply to be gone through. */
+export function redactJson(value: unknown, redact: Redact, deeper = 20): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (deeper === 0) return '…';
+  if (Array.isArray(value)) return value.map((item) => redactJson(item, redact, deeper - 1));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [redact(key), redactJson(item, redact)]),
+  );
+}
+
 /** Secrets shorter than this would take ordinary words along. */
 const SHORTEST_SECRET = 4;
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { RewardResult, Sample } from '../reward.js';
-import { below } from './address.js';
+import { below, redactJson } from './address.js';
 import { exchange } from './exchange.js';
 import { ask, connected } from './http-reward.js';
 import { type HttpRewardOptions, readOptions, type Settings } from './options.js';
@@ -76,7 +76,9 @@ async function readHealth<P>(
   signal: AbortSignal | undefined,
 ): Promise<RewardServiceHealth> {
   const place = below(settings.address, '/health');
-  const answer = await connected(settings, signal, (connection) => exchange(connection, place));
+  const answer = await connected(settings, signal, async (connection) =>
+    redactJson(await exchange(connection, place), connection.redact),
+  );
   const parsed = v.safeParse(healthSchema, answer);
   if (parsed.success) return parsed.output;
   throw new RewardServiceError(

@@ -33,10 +33,8 @@ export async function exchange(
   body?: string,
 ): Promise<unknown> {
   const { what, deadline, timeout, redact, maxResponseBytes } = connection;
-  const fail = (wrong: string, details: RewardServiceErrorDetails): RewardServiceError => {
-    const { retryAfterMs, ...rest } = details;
-    return new RewardServiceError(`${what}: ${shown} ${wrong}`, retryAfterMs === undefined ? rest : details);
-  };
+  const fail = (wrong: string, details: RewardServiceErrorDetails): RewardServiceError =>
+    new RewardServiceError(`${what}: ${shown} ${wrong}`, details);
   const broken = (error: unknown, doing: string, status?: number): RewardServiceError =>
     deadline.timedOut()
       ? fail(`did not answer in ${timeout} ms (timeout, while ${doing}).`, { retryable: true, status })

@@ -28,8 +28,8 @@ export class RewardServiceError extends Error implements RewardServiceErrorDetai
   constructor(message: string, { retryable, status, retryAfterMs }: RewardServiceErrorDetails) {
     super(message);
     this.retryable = retryable;
-    if (status !== undefined) this.status = status;
-    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
