@@ -108,7 +108,7 @@ export function redactJson(value: unknown, redact: Redact, deeper = 20): unknown
   if (Array.isArray(value)) return value.map((item) => redactJson(item, redact, deeper - 1));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [redact(key), redactJson(item, redact)]),
+    Object.entries(value).map(([key, item]) => [redact(key), redactJson(item, redact, deeper - 1)]),
   );
 }
 

@@ -89,8 +89,14 @@ const issuesOf = (issues: readonly v.BaseIssue<unknown>[], { redact }: Source): 
   cut(redact(issues.map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`).join('; ')));
 
 /** A value from outside, short and without what a terminal would obey. JSON knows no infinity, which 1e999 becomes. */
-const quoted = (value: unknown, { redact }: Source): string =>
-  cut(redact(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined')));
+function quoted(value: unknown, { redact }: Source): string {
+  if (typeof value === 'number') return String(value);
+  try {
+    return cut(redact(JSON.stringify(value) ?? 'undefined'));
+  } catch {
+    return 'something nested too deeply to be shown';
+  }
+}
 
 const cut = (text: string): string => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out

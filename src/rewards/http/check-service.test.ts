@@ -75,6 +75,15 @@ describe('checkRewardService', () => {
     );
   });
 
+  it('shows what a service says about itself, and no further than anybody reads', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const fetch = async () =>
+      new Response(`{"protocol":1,"name":"x","device":"cuda","deep":${deep},"results":[]}`);
+    const { service: said } = await checkRewardService({ url: service.url, fetch });
+    expect(said).toMatchObject({ protocol: 1, name: 'x', device: 'cuda' });
+    expect(JSON.stringify(said?.deep).length).toBeLessThan(100);
+  });
+
   it('asks for /health below the path, with the query', async () => {
     const asked: string[] = [];
     const fetch = (async (to: string) => {

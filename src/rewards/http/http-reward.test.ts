@@ -385,6 +385,29 @@ describe('an answer', () => {
     expect(read).not.toHaveBeenCalled();
   });
 
+  it('may be nested as deeply as it likes', async () => {
+    const depth = 100_000;
+    const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    const ask = (text: string) =>
+      httpReward({ url, fetch: async () => new Response(text) })(samples.slice(0, 1));
+    await expect(ask(deep)).rejects.toMatchObject({ name: 'RewardServiceError' });
+    await expect(ask('"\\"'.repeat(100_000))).rejects.toMatchObject({ name: 'RewardServiceError' });
+    const [result] = await ask(`{"results":[{"id":"0-0","score":${deep}}]}`);
+    expect(result).toEqual(failure(expect.stringMatching(/has the score .*; expected a finite number/)));
+  });
+
+  it('may have NaN in it, which spoils one sample, and in words', async () => {
+    const text = `{"results":[{"id":"0-0","score":NaN},{"id":"0-1","abstain":true,"reason":"NaN \\" NaN"},
+      {"id":"0-2","score":-Infinity},{"id":"0-3","score":4}]}`;
+    const fetch = async () => new Response(text);
+    expect(await httpReward({ url, fetch })(samples.slice(0, 4))).toEqual([
+      failure(expect.stringMatching(/has the score "NaN"/)),
+      abstain('NaN " NaN'),
+      failure(expect.stringMatching(/has the score "-Infinity"/)),
+      score(4),
+    ]);
+  });
+
   it('may have characters that come in pieces', async () => {
     const bytes = new TextEncoder().encode(
       JSON.stringify({ results: [{ id: '0-0', abstain: true, reason: 'é€😀' }] }),
