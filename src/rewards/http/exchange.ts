@@ -115,11 +115,12 @@ function meaningOf(status: number): string {
   return status >= 500 ? 'it failed: see its log' : 'it refuses the request: see its log';
 }
 
-/** An error in a few words. What went wrong on the way is in a code of its cause, such as ECONNREFUSED. */
+/** An error in a few words. What went wrong on the way is in its cause, with a code such as ECONNREFUSED. */
 function describeError(error: unknown, redact: Redact): string {
   if (!(error instanceof Error)) return redact(String(error)).slice(0, 200);
   const { cause } = error as { cause?: { code?: unknown; message?: unknown } };
-  const code = cause?.code ?? (error as { code?: unknown }).code;
-  if (typeof code === 'string') return redact(`${error.message}: ${code}`).slice(0, 200);
-  return redact(`${error.name}: ${error.message}`).slice(0, 200);
+  const detail = cause?.code ?? (error as { code?: unknown }).code ?? cause?.message;
+  const words =
+    typeof detail === 'string' ? `${error.message}: ${detail}` : `${error.name}: ${error.message}`;
+  return redact(words).slice(0, 200);
 }
