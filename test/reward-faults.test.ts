@@ -1,10 +1,11 @@
 /** A reward service that times out, lies about its protocol and dies: no score is ever made up, and every call ends. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EnsembleResult, rewardEnsemble } from '../src/rewards/ensemble.js';
+import { rewardEnsemble } from '../src/rewards/ensemble/ensemble.js';
+import type { EnsembleResult } from '../src/rewards/ensemble/result.js';
 import { httpReward } from '../src/rewards/http/index.js';
 import type { HttpRewardOptions } from '../src/rewards/http/options.js';
-import type { RewardResult } from '../src/rewards/reward.js';
+import { type RewardResult, score } from '../src/rewards/reward.js';
 import { FAULTS, type Fault, type FaultServer, startFaultServer, trueScore } from './support/fault-server.js';
 import { rewardSamples, type SamplePrompt } from './support/reward-samples.js';
 
@@ -158,6 +159,36 @@ describe('a remote reward in an ensemble', () => {
     };
     await fc.assert(fc.asyncProperty(schedules, cut, run), { numRuns: 200, endOnFailure: true });
   }, 120_000);
+
+  it('gives every score in the end, when it is asked again', async () => {
+    // What may pass; a service that redirects or speaks another protocol will do so again.
+    const passing = ENDING.filter((fault) => !/400|redirect|other-protocol|huge|mixed/.test(fault));
+    const schedules = fc.array(fc.constantFrom(...passing), { maxLength: 6 });
+    const run = async (
+      schedule: Fault[],
+      options: { batchSize: number; concurrency: number },
+    ): Promise<void> => {
+      const server = await startFaultServer(schedule);
+      const reward = httpReward<SamplePrompt>({ url: server.url, ...options, timeout: LONG });
+      const call = { retries: schedule.length, backoff: { first: 0, most: 0 } };
+      const { results } = await rewardEnsemble<SamplePrompt>({ remote: { reward, call } }).evaluate(samples);
+      await server.close();
+      expect(results.remote).toEqual(truth.map((value) => score(value)));
+    };
+    await fc.assert(fc.asyncProperty(schedules, cut, run), { numRuns: 50, endOnFailure: true });
+  }, 120_000);
+
+  it('ends with the time limit of its member, which is a failure and no end of the run', async () => {
+    for (const fault of HANGING) {
+      const server = await startFaultServer([fault, fault]);
+      const reward = httpReward<SamplePrompt>({ url: server.url });
+      const call = { timeout: 60, retries: 1, backoff: { first: 0, most: 0 } };
+      const { failures } = await rewardEnsemble<SamplePrompt>({ remote: { reward, call } }).evaluate(samples);
+      await server.close();
+      expect(server.done).toEqual([fault, fault]);
+      expect(failures.map(({ reason }) => reason)).toEqual(samples.map(() => 'no answer within 60 ms'));
+    }
+  });
 
   it('fails for all samples when nobody is there', async () => {
     const server = await startFaultServer([]);

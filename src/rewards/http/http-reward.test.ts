@@ -174,6 +174,7 @@ describe('requests', () => {
       score(1),
       failure(
         expect.stringMatching(/takes 3\d\d bytes, and no request may have more than 220 \(maxRequestBytes\)/),
+        { permanent: true },
       ),
       score(3),
       score(4),
@@ -198,6 +199,9 @@ describe('requests', () => {
     const results = await httpReward({ url, fetch: some.fetch, batchSize: 2 })(samples);
     const failed = failure(expect.stringMatching(/score answered HTTP 500/));
     expect(results).toEqual([score(0), score(1), failed, failed, score(4), score(5)]);
+    const refused = fakeFetch((body) => (body.samples[0]?.id === '0-2' ? reply(413) : places(body)));
+    const partly = await httpReward({ url, fetch: refused.fetch, batchSize: 2 })(samples);
+    expect(partly[2]).toEqual(failure(expect.stringMatching(/HTTP 413/), { permanent: true }));
     const all = fakeFetch((body) => reply(body.samples[0]?.id === '0-2' ? 500 : 401));
     // What may pass is what a retry wants to see.
     await expect(httpReward({ url, fetch: all.fetch, batchSize: 2 })(samples)).rejects.toMatchObject({

@@ -10,8 +10,9 @@ import { isRewardServiceError, RewardServiceError } from './service-error.js';
  * A reward that a service computes: samples go there as JSON with PNG files in it, scores come back
  * (docs/rewards/http.md has the protocol).
  *
- * A request that fails makes failures of its own samples. If all of them fail, the call throws what the first one of
- * them threw, so that retries can be built around it; nothing is retried here. No score is made up: each is the finite
+ * A request that fails makes failures of its own samples, permanent ones if it would fail again. If all of them fail, the
+ * call throws what the first one of them threw. Nothing is retried here: that is for `retries` of an ensemble's member, or
+ * for `resilientReward`. No score is made up: each is the finite
  * number under the sample's own id.
  * @returns the reward. It throws `RewardServiceError` as said; BicotError `aborted` if the call's signal ends it, with the
  *   reason as cause; BicotError `reward` if a prompt cannot be written as JSON; BicotError `value` for headers that cannot
@@ -85,7 +86,7 @@ async function collect<P>(
     } catch (error) {
       if (!isRewardServiceError(error)) throw error;
       errors.push(error);
-      said = ids.map(() => failure(error.message));
+      said = ids.map(() => failure(error.message, { permanent: !error.retryable }));
     }
     said.forEach((result, i) => {
       results[places[i] as number] = result;
@@ -99,7 +100,7 @@ async function collect<P>(
       if ('body' in batch) await send(batch);
       else {
         const reason = `${from}: the sample takes ${batch.bytes} bytes, and no request may have more than ${maxRequestBytes} (maxRequestBytes).`;
-        results[batch.place] = failure(reason);
+        results[batch.place] = failure(reason, { permanent: true });
       }
     }
   };

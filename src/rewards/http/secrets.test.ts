@@ -1,7 +1,7 @@
 /** Credentials, headers and query strings are in no message, whoever quotes them. */
 import { describe, expect, it, vi } from 'vitest';
 import { rewardSamples } from '../../../test/support/reward-samples.js';
-import { rewardEnsemble } from '../ensemble.js';
+import { rewardEnsemble } from '../ensemble/ensemble.js';
 import { checkRewardService } from './check-service.js';
 import { type HttpRewardOptions, httpReward } from './index.js';
 
