@@ -13,6 +13,7 @@ const library = {
   'models/llamagen': 'src/models/llamagen/index.ts',
   'rewards/transformers': 'src/rewards/transformers/index.ts',
   node: 'src/node/index.ts',
+  'rewards/http': 'src/rewards/http/index.ts',
   worker: 'src/worker/index.ts',
   'node-worker': 'src/node/worker-entry.ts',
 };

@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^bicot\/models\/llamagen$/, replacement: at('src/models/llamagen/index.ts') },
       { find: /^bicot\/node$/, replacement: at('src/node/index.ts') },
       { find: /^bicot\/node-worker$/, replacement: at('src/node/worker-entry.ts') },
+      { find: /^bicot\/rewards\/http$/, replacement: at('src/rewards/http/index.ts') },
       { find: /^bicot\/rewards\/transformers$/, replacement: at('src/rewards/transformers/index.ts') },
       { find: /^bicot\/worker$/, replacement: at('src/worker/index.ts') },
     ],

@@ -38,7 +38,7 @@ describe('in a browser', () => {
     );
     expect(new Set(external)).toEqual(new Set(['@tensorflow/tfjs']));
     const inputs = Object.keys(metafile.inputs);
-    expect(inputs.filter((path) => /src\/node\/|pngjs|tfjs-(node|backend)/.test(path))).toEqual([]);
+    expect(inputs.filter((path) => /src\/node\/|fast-png|tfjs-(node|backend)/.test(path))).toEqual([]);
   });
 
   it('src/rewards/transformers adds the package it is for, when a model is loaded', async () => {
@@ -55,7 +55,16 @@ describe('in a browser', () => {
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
     const { metafile } = await bundleForBrowser('src/browser/index.ts', [...engines, 'idb']);
     const inputs = Object.keys(metafile.inputs);
-    expect(inputs.filter((path) => /src\/node\/|pngjs|node_modules/.test(path))).toEqual([]);
+    expect(inputs.filter((path) => /src\/node\/|node_modules/.test(path))).toEqual([]);
+  });
+
+  it('src/rewards/http brings what it needs, and no TensorFlow.js', async () => {
+    const { metafile } = await bundleForBrowser('src/rewards/http/index.ts');
+    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
+    const packages = Object.keys(metafile.inputs).flatMap(
+      (path) => path.match(/node_modules\/([^/]+)/)?.[1] ?? [],
+    );
+    expect([...new Set(packages)].sort()).toEqual(['fast-png', 'iobuffer', 'pako', 'valibot']);
   });
 
   it('src/node does not bundle (so that the test above can fail)', async () => {
@@ -102,12 +111,12 @@ describe('the sources', async () => {
 
   it('are found', () => {
     expect(sources.length).toBeGreaterThan(20);
-    expect(sources.find(({ path }) => path === 'src/node/png.ts')?.imports).toContain('pngjs');
+    expect(sources.find(({ path }) => path === 'src/node/files.ts')?.imports).toContain('node:fs/promises');
   });
 
   it('use Node only in src/node', () => {
     const nodeOnly = (name: string) =>
-      name.startsWith('node:') || builtinModules.includes(name) || /^(pngjs|@tensorflow\/tfjs-)/.test(name);
+      name.startsWith('node:') || builtinModules.includes(name) || name.startsWith('@tensorflow/tfjs-');
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
     expect(
       offenders(
@@ -124,7 +133,7 @@ describe('the sources', async () => {
     const floors = [
       ['errors', 'options', 'abort', 'backoff', 'sha256', 'turn', 'version', 'recipe', 'backends', 'tensor'],
       ['kernels', 'objective'],
-      ['policy', 'rewards'],
+      ['policy', 'image', 'rewards'],
       ['sampling', 'models', 'data'],
       ['rollout'],
       ['parallel'],

@@ -9,8 +9,10 @@ import * as models from 'bicot/models';
 import * as janus from 'bicot/models/janus';
 import * as llamagen from 'bicot/models/llamagen';
 import * as node from 'bicot/node';
+import * as http from 'bicot/rewards/http';
 import ts from 'typescript';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startRewardServer } from '../examples/reward-server/server.js';
 import { withTables } from './reference/memory-tables.js';
 import * as standIns from './support/readme.js';
 
@@ -77,6 +79,7 @@ async function run(module: string, names: readonly string[] = []): Promise<Recor
     'bicot/models/janus': janus,
     'bicot/models/llamagen': llamagen,
     'bicot/node': node,
+    'bicot/rewards/http': http,
     './support/readme.js': standIns,
   };
   const exports: Record<string, unknown> = {};
@@ -184,6 +187,45 @@ describe('docs/models', () => {
     vi.restoreAllMocks();
     await tf.setBackend('wasm');
     expect(lines).toBeGreaterThan(0);
+  });
+});
+
+describe('docs/rewards/http.md', () => {
+  const own = blocks.filter(({ page }) => page === 'docs/rewards/http.md');
+  const expected: readonly unknown[][] = [
+    ['brightness', bicot.score(0.5)],
+    [[bicot.abstain('there is no picture')]],
+    [[bicot.failure(expect.stringMatching(/nowhere answered HTTP 404/))]],
+  ];
+
+  it.each(own.map(({ module }, i) => [i, module] as const))(
+    'has code that runs: block %i',
+    async (i, module) => {
+      expect(own).toHaveLength(expected.length);
+      expect(module).toContain("url: 'http://127.0.0.1:8000/");
+      const { url, close } = await startRewardServer();
+      const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+      await run(module.replace('http://127.0.0.1:8000/', url));
+      const printed = log.mock.calls.map(([first]) => first as unknown);
+      vi.restoreAllMocks();
+      await close();
+      expect(printed).toEqual(expected[i]);
+    },
+  );
+
+  it('names every option', () => {
+    const [, table = ''] = read('docs/rewards/http.md').match(/## Options\n([\s\S]*?)\n\n`fields`/) ?? [];
+    const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].map((found) => found[1] as string);
+    const misspelt = { url: 'http://localhost', nothing: 1 } as http.HttpRewardOptions;
+    let message = '';
+    try {
+      http.httpReward(misspelt);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const [, options = ''] = message.match(/the options are ([^;.]*)[;.]/) ?? [];
+    expect(told.length).toBeGreaterThan(5);
+    expect(told.map((name) => `'${name}'`).sort()).toEqual(options.split(', ').sort());
   });
 });
 

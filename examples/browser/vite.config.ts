@@ -17,6 +17,7 @@ export default defineConfig({
       { find: /^bicot$/, replacement: at('../../src/index.ts') },
       { find: /^bicot\/browser$/, replacement: at('../../src/browser/index.ts') },
       { find: /^bicot\/models$/, replacement: at('../../src/models/index.ts') },
+      { find: /^bicot\/rewards\/http$/, replacement: at('../../src/rewards/http/index.ts') },
       { find: /^bicot\/worker$/, replacement: at('../../src/worker/index.ts') },
     ],
   },
@@ -29,7 +30,9 @@ export default defineConfig({
       '@tensorflow/tfjs',
       '@tensorflow/tfjs-backend-wasm',
       '@tensorflow/tfjs-backend-webgpu',
+      'fast-png',
       'seedrandom',
+      'valibot',
     ],
   },
 });

@@ -35,17 +35,17 @@ export function spriteName({ noun, color }: SpriteKey): string {
 
 /**
  * Cuts the decoded sheet into sprites.
- * @param rgba the sheet's pixels, `[height, width, 4]`, e.g. from pngjs or a canvas
+ * @param rgb the sheet's pixels, `[height, width, 3]`
  * @param width pixels of a row of the sheet
  */
-export function cutAtlas(index: AtlasIndex, rgba: ArrayLike<number>, width: number): Atlas {
+export function cutAtlas(index: AtlasIndex, rgb: ArrayLike<number>, width: number): Atlas {
   const size = index.sprite;
   const sprites = index.sprites.map((key, at) => {
     const [left, top] = [(at % index.columns) * size, Math.floor(at / index.columns) * size];
     const pixels = new Uint8Array(size * size * 3);
     for (let i = 0; i < size * size; i++) {
-      const from = ((top + Math.floor(i / size)) * width + left + (i % size)) * 4;
-      for (let c = 0; c < 3; c++) pixels[i * 3 + c] = rgba[from + c] ?? 255;
+      const from = ((top + Math.floor(i / size)) * width + left + (i % size)) * 3;
+      for (let c = 0; c < 3; c++) pixels[i * 3 + c] = rgb[from + c] ?? 255;
     }
     return { ...key, pixels };
   });

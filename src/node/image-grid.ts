@@ -1,7 +1,7 @@
 import { BicotError } from '../errors.js';
+import { assertImage } from '../image/png.js';
 import type { RgbImage } from '../policy/policy.js';
 import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphPixel } from './font.js';
-import { assertImage } from './png.js';
 
 /** A colour, each channel 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];

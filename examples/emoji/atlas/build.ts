@@ -5,7 +5,8 @@
  *     npx tsx examples/emoji/atlas/build.ts /tmp/package/img/google/64
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { PNG } from 'pngjs';
+import { encodePng } from 'bicot/node';
+import { decode } from 'fast-png';
 import { COLORS, type Color, NOUNS } from '../nouns.js';
 
 const SPRITE = 16;
@@ -112,8 +113,26 @@ function tint(pixel: Rgb, mean: number, color: Rgb): Rgb {
   return mix(color, mix(color, [255, 255, 255], 0.7), (value - mean) / (1 - mean));
 }
 
+/** A source picture with its transparency. */
+interface Emoji {
+  readonly width: number;
+  readonly height: number;
+  /** `[height, width, 4]`, 8 bits each. */
+  readonly data: ArrayLike<number>;
+}
+
+function readEmoji(path: string): Emoji {
+  const { width, height, depth, channels, palette, data } = decode(readFileSync(path));
+  if (depth === 8 && channels === 4) return { width, height, data };
+  if (depth === 8 && palette) {
+    const rgba = Array.from(data).flatMap((at) => [...(palette[at] as number[]), 255].slice(0, 4));
+    return { width, height, data: rgba };
+  }
+  throw new Error(`${path} has ${channels} channels of ${depth} bits; expected 4 of 8, or a palette.`);
+}
+
 /** Alpha-weighted area averaging onto white: `[16, 16, 3]`. */
-function sprite(source: PNG, recolour: (pixel: Rgb) => Rgb): Uint8Array {
+function sprite(source: Emoji, recolour: (pixel: Rgb) => Rgb): Uint8Array {
   const scale = source.width / SPRITE;
   const out = new Uint8Array(SPRITE * SPRITE * 3);
   for (let y = 0; y < SPRITE; y++) {
@@ -132,13 +151,13 @@ function sprite(source: PNG, recolour: (pixel: Rgb) => Rgb): Uint8Array {
   return out;
 }
 
-function pixelAt(source: PNG, x: number, y: number): { pixel: Rgb; alpha: number } {
+function pixelAt(source: Emoji, x: number, y: number): { pixel: Rgb; alpha: number } {
   const at = (y * source.width + x) * 4;
   const value = (channel: number) => source.data[at + channel] ?? 0;
   return { pixel: [value(0), value(1), value(2)], alpha: value(3) / 255 };
 }
 
-function meanLuminance(source: PNG): number {
+function meanLuminance(source: Emoji): number {
   let [sum, weight] = [0, 0];
   for (let i = 0; i < source.width * source.height; i++) {
     const { pixel, alpha } = pixelAt(source, i % source.width, Math.floor(i / source.width));
@@ -153,7 +172,7 @@ function build(folder: string, target: string): void {
   for (const { noun, tinted } of NOUNS) {
     const entry = SOURCES[noun];
     if (entry === undefined) throw new Error(`no emoji is listed for ${noun}`);
-    const source = PNG.sync.read(readFileSync(`${folder}/${entry.code}.png`));
+    const source = readEmoji(`${folder}/${entry.code}.png`);
     sprites.push({ noun, pixels: sprite(source, (pixel) => turned(pixel, entry.turnHue ?? 0)) });
     if (!tinted) continue;
     const mean = meanLuminance(source);
@@ -161,16 +180,16 @@ function build(folder: string, target: string): void {
       sprites.push({ noun, color, pixels: sprite(source, (pixel) => tint(pixel, mean, TINTS[color])) });
     }
   }
-  const png = new PNG({ width: COLUMNS * SPRITE, height: Math.ceil(sprites.length / COLUMNS) * SPRITE });
-  png.data.fill(255);
+  const [width, height] = [COLUMNS * SPRITE, Math.ceil(sprites.length / COLUMNS) * SPRITE];
+  const data = new Uint8Array(width * height * 3).fill(255);
   sprites.forEach(({ pixels }, index) => {
     const [left, top] = [(index % COLUMNS) * SPRITE, Math.floor(index / COLUMNS) * SPRITE];
     for (let i = 0; i < SPRITE * SPRITE; i++) {
-      const at = ((top + Math.floor(i / SPRITE)) * png.width + left + (i % SPRITE)) * 4;
-      for (let c = 0; c < 3; c++) png.data[at + c] = pixels[i * 3 + c] ?? 255;
+      const at = ((top + Math.floor(i / SPRITE)) * width + left + (i % SPRITE)) * 3;
+      for (let c = 0; c < 3; c++) data[at + c] = pixels[i * 3 + c] ?? 255;
     }
   });
-  writeFileSync(`${target}/atlas.png`, PNG.sync.write(png, { colorType: 2, deflateLevel: 9 }));
+  writeFileSync(`${target}/atlas.png`, encodePng({ width, height, data }));
   const index = sprites.map(({ noun, color }) => (color === undefined ? { noun } : { noun, color }));
   writeFileSync(
     `${target}/atlas.json`,

@@ -1,10 +1,10 @@
 import { decodeSafetensors, type Safetensors } from 'bicot/models';
+import { decodePng } from 'bicot/rewards/http';
 import atlasIndex from '../../../emoji/atlas/atlas.json';
 import atlasUrl from '../../../emoji/atlas/atlas.png?url';
 import { type Atlas, type AtlasIndex, cutAtlas } from '../../../emoji/atlas.js';
 import codebookUrl from '../../../emoji/base/codebook.safetensors?url';
 import weightsUrl from '../../../emoji/base/model.safetensors?url';
-import { decodeRgbPng } from './png.js';
 
 /** What the demo ships with: the sprites, the image tokenizer and the base model's weights. */
 export interface Assets {
@@ -16,7 +16,9 @@ export interface Assets {
 /** Fetches all of it. */
 export async function fetchAssets(): Promise<Assets> {
   const [sheet, codebook, weights] = await Promise.all([atlasUrl, codebookUrl, weightsUrl].map(fetchBytes));
-  const { data, width } = await decodeRgbPng(sheet as Uint8Array<ArrayBuffer>);
+  // Not by way of a canvas: browsers that protect against fingerprinting change a few pixels of what is read from one, and
+  // the codebook knows its patches to the bit.
+  const { data, width } = decodePng(sheet as Uint8Array);
   return {
     atlas: cutAtlas(atlasIndex as AtlasIndex, data, width),
     codebook: decodeSafetensors(codebook as Uint8Array, 'the codebook'),
