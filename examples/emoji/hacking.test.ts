@@ -12,7 +12,7 @@ import { samplePrompts } from './prompts.js';
 import { demoSettings } from './settings.js';
 
 /** The demo, with fewer and smaller groups, and a few steps more than the monitor needs to know a trend (40). */
-const settings = demoSettings({ steps: 42, promptsPerStep: 3, groupSize: 8 });
+const settings = demoSettings({ steps: 42, promptsPerStep: 2, groupSize: 8 });
 const base = fileURLToPath(new URL('./base', import.meta.url));
 
 interface Run {
