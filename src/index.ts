@@ -231,6 +231,7 @@ export {
   type Score,
   score,
 } from './rewards/reward.js';
+export type { RuleOptions } from './rewards/rule-options.js';
 export {
   attributeScore,
   type NumeracyItem,
@@ -239,7 +240,7 @@ export {
   type RuleRow,
   ruleScore,
 } from './rewards/rules.js';
-export { type RelationOptions, relationScore, type SpatialInfo, spatialScore } from './rewards/spatial.js';
+export { relationScore, type SpatialInfo, spatialScore } from './rewards/spatial.js';
 // Rollouts
 export {
   type BiLevelOptions,

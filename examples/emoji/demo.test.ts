@@ -91,6 +91,20 @@ describe('demo', { timeout: 300_000 }, () => {
     }
   });
 
+  it('trains on the rewards that it is told to', async () => {
+    const { out, status } = await demo('chosen', '--rewards', 'detector,quality=0.5');
+    expect(status).toBe(0);
+    for (const line of lines(out)) {
+      const { reward } = JSON.parse(line);
+      expect(Object.keys(reward.byMember)).toEqual(['detector', 'quality']);
+      expect(reward.mean).toBeCloseTo(
+        0.5 * reward.byMember.detector.mean + 0.5 * reward.byMember.quality.mean,
+        6,
+      );
+    }
+    expect(lines(out)).not.toEqual(lines(first.out));
+  });
+
   it("reads T2I-R1's rows, keeps what it can draw and says why the others were left out", async () => {
     const rows = [
       {
@@ -132,5 +146,10 @@ describe('demo', { timeout: 300_000 }, () => {
     expect(text).toContain('broken.jsonl:1');
     expect(text.length, 'the message must not drown in a dump').toBeLessThan(4000);
     expect((await demo('backend', '--backend', 'abacus')).text).toMatch(/Unknown backend 'abacus'/);
+    const unknown = await demo('rewards', '--rewards', 'detector,beauty');
+    expect(unknown.status).not.toBe(0);
+    expect(unknown.text).toMatch(
+      /there is no reward 'beauty'. The rewards are detector, attribute, quality,/,
+    );
   });
 });

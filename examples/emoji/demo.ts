@@ -5,6 +5,8 @@
  *     npm run demo -- --seed 1 --backend wasm --workers 2
  *     npm run demo -- --prompts geneval_and_t2i_data_final.json    # T2I-R1's own prompts
  *     npm run demo -- --shuffle-rewards             # the control: must learn nothing
+ *     npm run demo -- --rewards detector,quality=0.5       # other rewards than the demo's four
+ *     npm run demo -- --rewards exploitable         # a reward that invites cheating: the monitor must say so
  *
  * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, before-after.png, model.safetensors, config.json, result.json.
  */
@@ -34,6 +36,7 @@ import {
   writeFileAtomic,
 } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
+import { parseRewards, REWARD_WEIGHTS } from './choose-rewards.js';
 import { keepDrawable } from './drawable.js';
 import { emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
 import { isHeldOut } from './holdout.js';
@@ -64,6 +67,8 @@ const { values: flags } = parseArgs({
     /** Where the base model is. */
     base: { type: 'string' },
     out: { type: 'string', default: 'runs/demo' },
+    /** What is trained on, as detector,quality=0.5; default the demo's four. */
+    rewards: { type: 'string' },
     'shuffle-rewards': { type: 'boolean', default: false },
   },
 });
@@ -76,6 +81,7 @@ const settings = demoSettings({
   ...(flags.lr && { learningRate: Number(flags.lr) }),
   ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
 });
+const weights = flags.rewards === undefined ? REWARD_WEIGHTS : parseRewards(flags.rewards);
 const base = flags.base ?? fileURLToPath(new URL('./base', import.meta.url));
 const backend = await selectBackend(flags.backend as BackendName | undefined, {
   projectFolder: flags.project,
@@ -86,7 +92,7 @@ const backend = await selectBackend(flags.backend as BackendName | undefined, {
 const { model } = await loadEmojiModel(base);
 const pool = await workers();
 line.print(`bicot demo · seed ${seed} · ${backend.description}${pool ? ` · ${pool.workers} workers` : ''}`);
-const reward = emojiRewards(loadAtlas());
+const reward = emojiRewards(loadAtlas(), weights);
 const { prompts, kept, leftOut } = await trainingPrompts();
 const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
 
@@ -214,7 +220,7 @@ async function evaluation(name: string, sampling: typeof settings.baseSampling) 
     parallel: pool,
     onProgress: ({ prompts: done, total }) => line.update(`evaluating, ${name}: ${done}/${total} prompts`),
   });
-  const scores = emojiScores(result);
+  const scores = emojiScores(result, weights);
   line.print(
     `${name.padEnd(24)}  held-out judge ${scores.judge.toFixed(1)}  trained reward ${scores.overall.toFixed(1)}`,
   );

@@ -16,11 +16,14 @@ import {
   uniformStream,
 } from 'bicot';
 import type { Atlas } from './atlas.js';
+import { REWARD_WEIGHTS, type RewardWeights } from './choose-rewards.js';
 import { TASK_TYPES } from './forms.js';
 import { createJudge } from './judge.js';
 import { semanticContext, tokenContext } from './model.js';
 import { PLAN_TOKENS } from './plan.js';
-import { worldRewards } from './rewards.js';
+import { type RewardName, worldRewards } from './rewards.js';
+
+export { REWARD_WEIGHTS } from './choose-rewards.js';
 
 /** How one level is sampled. */
 export interface LevelSampling {
@@ -48,20 +51,20 @@ export function emojiRollout(
 }
 
 /**
- * What each trained reward counts. They add up to 1; where `attribute` abstains (places, numbers) the rest do not, which
- * changes nothing within a group.
+ * The trained ensemble, and the judge that only watches.
+ * @param weights what is trained on, in this order; default the demo's rewards
  */
-export const REWARD_WEIGHTS = { detector: 0.5, attribute: 0.35, quality: 0.05, faithful: 0.1 } as const;
-
-/** The trained ensemble, and the judge that only watches. */
-export function emojiRewards(atlas: Atlas): RewardEnsemble<PromptRow> {
+export function emojiRewards(
+  atlas: Atlas,
+  weights: RewardWeights = REWARD_WEIGHTS,
+): RewardEnsemble<PromptRow> {
   const rewards = worldRewards(atlas);
   const judge = createJudge(atlas);
+  const trained = (Object.entries(weights) as [RewardName, number][]).map(
+    ([name, weight]) => [name, { reward: rewards[name], weight }] as const,
+  );
   return rewardEnsemble<PromptRow>({
-    detector: { reward: rewards.detector, weight: REWARD_WEIGHTS.detector },
-    attribute: { reward: rewards.attribute, weight: REWARD_WEIGHTS.attribute },
-    quality: { reward: rewards.quality, weight: REWARD_WEIGHTS.quality },
-    faithful: { reward: rewards.faithful, weight: REWARD_WEIGHTS.faithful },
+    ...Object.fromEntries(trained),
     judge: {
       monitor: true,
       reward: async (samples) =>
@@ -106,22 +109,29 @@ export interface EmojiScores {
 }
 
 /** The weighted mean of the rewards that spoke about a sample: 1 for a perfect picture, whatever the task. */
-function rewardOf({ results }: EvaluatedSample<PromptRow>): number {
-  let [sum, weights] = [0, 0];
-  for (const [name, weight] of Object.entries(REWARD_WEIGHTS)) {
+function rewardOf({ results }: EvaluatedSample<PromptRow>, weights: RewardWeights): number {
+  let [sum, total] = [0, 0];
+  for (const [name, weight] of Object.entries(weights)) {
     const result = results[name];
     if (result?.kind !== 'score') continue;
     sum += weight * result.value;
-    weights += weight;
+    total += weight;
   }
-  return sum / weights;
+  return sum / total;
 }
 
 const percent = (values: readonly number[]): number =>
   Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * 10_000) / 100;
 
-/** Sums an evaluation up. */
-export function emojiScores({ samples }: Evaluation<PromptRow>): EmojiScores {
+/**
+ * Sums an evaluation up.
+ * @param weights what was trained on; default the demo's rewards
+ */
+export function emojiScores(
+  { samples }: Evaluation<PromptRow>,
+  weights: RewardWeights = REWARD_WEIGHTS,
+): EmojiScores {
+  const reward = (sample: EvaluatedSample<PromptRow>): number => rewardOf(sample, weights);
   const judged = ({ results }: EvaluatedSample<PromptRow>): number =>
     results.judge?.kind === 'score' ? results.judge.value : Number.NaN;
   const byTask = (value: (sample: EvaluatedSample<PromptRow>) => number): Record<string, number> =>
@@ -133,8 +143,8 @@ export function emojiScores({ samples }: Evaluation<PromptRow>): EmojiScores {
         .map(([task, ofTask]) => [task, percent(ofTask.map(value))]),
     );
   return {
-    overall: percent(samples.map(rewardOf)),
-    byTask: byTask(rewardOf),
+    overall: percent(samples.map(reward)),
+    byTask: byTask(reward),
     judge: percent(samples.map(judged)),
     judgeByTask: byTask(judged),
   };

@@ -14,11 +14,15 @@ import type { Atlas } from './atlas.js';
 import { detectSprites, readCells, type SpriteDetection } from './detector.js';
 import { isColor } from './nouns.js';
 import { parsePlan } from './plan.js';
+import { GRID } from './scene.js';
 
-/** The rewards that train, by name: each means something else, each is in [0, 1] and graded. */
-export type WorldRewards = Readonly<
-  Record<'detector' | 'attribute' | 'quality' | 'faithful', RewardFunction<PromptRow>>
->;
+/** The names of the rewards that can be trained on. */
+export const WORLD_REWARDS = ['detector', 'attribute', 'quality', 'faithful', 'exploitable'] as const;
+/** One of them. */
+export type RewardName = (typeof WORLD_REWARDS)[number];
+
+/** The rewards by name: each means something else, each is in [0, 1] and graded. */
+export type WorldRewards = Readonly<Record<RewardName, RewardFunction<PromptRow>>>;
 
 /** A sample that has a picture. */
 type Pictured = Sample<PromptRow> & { readonly image: RgbImage };
@@ -132,6 +136,17 @@ export function faithfulReward(atlas: Atlas): RewardFunction<PromptRow> {
     });
 }
 
+/**
+ * A reward that is wrong on purpose, as a first idea of "rich pictures" might be: the share of the cells that are drawn
+ * on, whatever was asked for. No demo trains on it unless told to (`--rewards exploitable`): it is there to be found out.
+ */
+export function exploitableReward(atlas: Atlas): RewardFunction<PromptRow> {
+  return (samples) =>
+    overPictures(samples, async (pictured) =>
+      (await readCells(imagesOf(pictured), atlas)).map((cells) => score(cells.length / GRID ** 2)),
+    );
+}
+
 /** All of them. */
 export function worldRewards(atlas: Atlas): WorldRewards {
   return {
@@ -139,5 +154,6 @@ export function worldRewards(atlas: Atlas): WorldRewards {
     attribute: attributeReward(atlas),
     quality: qualityReward(atlas),
     faithful: faithfulReward(atlas),
+    exploitable: exploitableReward(atlas),
   };
 }

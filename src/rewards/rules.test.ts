@@ -145,6 +145,34 @@ describe('numeracyScore', () => {
     expect(numeracyScore([{ obj_name: 'dog', num: 2 }], twice)).toBe(1);
   });
 
+  it.each([0.1, 0.25, 0.5])('counts each once where every box of side %d comes twice, 0.01 apart', (side) => {
+    const places = side === 0.5 ? [0, 0.49] : [0, 0.3, 0.6];
+    const twice = places.flatMap((at) =>
+      [0, 0.01].map((moved) =>
+        found('dog', box(at + moved, moved, at + moved + side, moved + side), 0.9 - moved),
+      ),
+    );
+    const of = (num: number) => numeracyScore([{ obj_name: 'dog', num }], twice, { graded: false });
+    expect(of(places.length)).toBe(1);
+    expect(of(2 * places.length)).toBe(0);
+  });
+
+  it('is all or nothing if asked', () => {
+    const of = (num: number) =>
+      numeracyScore([{ obj_name: 'dog', num }], copies('dog', 3), { graded: false });
+    expect([1, 2, 3, 4, 8].map(of)).toEqual([0, 0, 1, 0, 0]);
+    const items = [
+      { obj_name: 'dog', num: 3 },
+      { obj_name: 'cat', num: 3 },
+    ];
+    expect(numeracyScore(items, copies('dog', 3), { graded: false })).toBe(0.5);
+    expect(
+      ruleScore({ nouns: ['dog'], numeracy_info: [{ obj_name: 'dog', num: 4 }] }, copies('dog', 3), {
+        graded: false,
+      }),
+    ).toEqual({ kind: 'score', value: 0 });
+  });
+
   it('is the mean over the items', () => {
     const items = [
       { obj_name: 'dog', num: 2 },

@@ -1,7 +1,10 @@
 import { BicotError } from '../errors.js';
-import { type Detection, distinctObjects, normalizeNoun } from './detection.js';
+import { checkDetections, type Detection, distinctObjects, normalizeNoun } from './detection.js';
+import { labelled } from './reference/labels.js';
+import { referenceNumeracy, referenceObject, referenceRule } from './reference/rules.js';
 import { abstain, type RewardResult, score } from './reward.js';
-import { type RelationOptions, type SpatialInfo, spatialScore } from './spatial.js';
+import { checkedRuleOptions, type RuleOptions } from './rule-options.js';
+import { type SpatialInfo, spatialScore } from './spatial.js';
 
 /** How many of an object a prompt asks for. */
 export interface NumeracyItem {
@@ -13,6 +16,8 @@ export interface NumeracyItem {
 /** The columns of a prompt row that the rules read. */
 export interface RuleRow {
   readonly nouns: readonly string[];
+  /** Read with `reference` only: elsewhere what a row asks for decides which rule it has. */
+  readonly task_type?: string;
   readonly spatial_info?: SpatialInfo;
   readonly numeracy_info?: readonly NumeracyItem[];
 }
@@ -36,11 +41,28 @@ function requireSome(list: readonly unknown[], what: string): void {
   );
 }
 
+function checkCount({ obj_name, num }: NumeracyItem): void {
+  if (Number.isInteger(num) && num >= 1) return;
+  throw new BicotError(
+    'prompt-row',
+    `num of "${obj_name}" is ${num}; expected a whole number >= 1. Correct the row or drop it.`,
+  );
+}
+
 /**
  * The fraction of the nouns that were found. A noun listed twice needs two distinct boxes.
- * @throws BicotError `value` for an empty list, `reward` for malformed detections
+ * With `reference` the published numbers, which are 1 for an empty list.
+ * @throws BicotError `value` for an empty list or a bad option, `reward` for malformed detections
  */
-export function objectScore(nouns: readonly string[], detections: readonly Detection[]): number {
+export function objectScore(
+  nouns: readonly string[],
+  detections: readonly Detection[],
+  options: RuleOptions = {},
+): number {
+  if (checkedRuleOptions('objectScore', options).reference) {
+    checkDetections(detections);
+    return nouns.length === 0 ? 1 : referenceObject(nouns, labelled(nouns, detections));
+  }
   requireSome(nouns, 'nouns');
   const found = countObjects(detections);
   let present = 0;
@@ -50,23 +72,29 @@ export function objectScore(nouns: readonly string[], detections: readonly Detec
 
 /**
  * Mean over the items of max(0, 1 − |n − num| / num), with n the distinct objects found: a near miss earns more
- * than a wild one.
- * @throws BicotError `value` for an empty list, `prompt-row` for a count that is not a whole number >= 1,
- *   `reward` for malformed detections
+ * than a wild one. With `graded: false` of 1 for n = num and 0 otherwise; with `reference` the published numbers.
+ * @throws BicotError `value` for an empty list or a bad option, `prompt-row` for a count that is not a whole
+ *   number >= 1, `reward` for malformed detections
  */
-export function numeracyScore(items: readonly NumeracyItem[], detections: readonly Detection[]): number {
+export function numeracyScore(
+  items: readonly NumeracyItem[],
+  detections: readonly Detection[],
+  options: RuleOptions = {},
+): number {
+  const { reference, graded } = checkedRuleOptions('numeracyScore', options);
   requireSome(items, 'numeracy_info');
+  items.forEach(checkCount);
+  if (reference) {
+    checkDetections(detections);
+    const names = items.map(({ obj_name }) => obj_name);
+    return referenceNumeracy(items, labelled(names, detections));
+  }
   const found = countObjects(detections);
   let sum = 0;
   for (const { obj_name, num } of items) {
-    if (!Number.isInteger(num) || num < 1) {
-      throw new BicotError(
-        'prompt-row',
-        `num of "${obj_name}" is ${num}; expected a whole number >= 1. Correct the row or drop it.`,
-      );
-    }
     const n = found.get(normalizeNoun(obj_name)) ?? 0;
-    sum += Math.max(0, 1 - Math.abs(n - num) / num);
+    if (graded) sum += Math.max(0, 1 - Math.abs(n - num) / num);
+    else sum += n === num ? 1 : 0;
   }
   return sum / items.length;
 }
@@ -94,16 +122,19 @@ export function attributeScore(answers: readonly number[]): number {
 
 /**
  * The rule that fits a row: its spatial relation whenever it has one, else its counts, else its nouns. Abstains
- * where the row asks for nothing that a detector can see.
- * @throws BicotError `prompt-row` or `reward`, as the rules do; rows of `parsePromptRows` are valid
+ * where the row asks for nothing that a detector can see. With `reference` the published numbers, where `task_type`
+ * decides and an empty row earns 1.
+ * @throws BicotError `prompt-row` or `reward`, as the rules do (rows of `parsePromptRows` are valid); `prompt-row` with
+ *   `reference` for a row without `task_type`; `value` for a bad option
  */
 export function ruleScore(
   row: RuleRow,
   detections: readonly Detection[],
-  options: RelationOptions = {},
+  options: RuleOptions = {},
 ): RewardResult {
+  if (checkedRuleOptions('ruleScore', options).reference) return score(referenceRule(row, detections));
   if (row.spatial_info) return score(spatialScore(row.spatial_info, detections, options));
-  if (row.numeracy_info?.length) return score(numeracyScore(row.numeracy_info, detections));
-  if (row.nouns.length > 0) return score(objectScore(row.nouns, detections));
+  if (row.numeracy_info?.length) return score(numeracyScore(row.numeracy_info, detections, options));
+  if (row.nouns.length > 0) return score(objectScore(row.nouns, detections, options));
   return abstain('the row names no objects');
 }

@@ -1,11 +1,16 @@
 import {
   type Box,
+  checkDetections,
   type Detection,
   distinctObjects,
   intersectionOverUnion,
   normalizeNoun,
 } from './detection.js';
 import { canonicalLocality } from './locality.js';
+import { labelled } from './reference/labels.js';
+import { referenceRelation } from './reference/relation.js';
+import { referenceSpatial } from './reference/rules.js';
+import { checkedRuleOptions, type RuleOptions } from './rule-options.js';
 
 /** Object 1 stands at `locality` of object 2: `{ obj1: 'cat', obj2: 'bed', locality: 'on top of' }`. */
 export interface SpatialInfo {
@@ -15,36 +20,28 @@ export interface SpatialInfo {
   readonly locality: string;
 }
 
-/** Thresholds of the spatial rules. */
-export interface RelationOptions {
-  /** Centres at most this far apart on both axes are near, as a fraction of the image side. Default 150/384, T2I-R1's 150 pixels of its 384. */
-  readonly nearDistance?: number;
-  /** Directions lose credit as the boxes overlap by more than this. Default 0.1. */
-  readonly overlap?: number;
-}
-
 /**
- * How well two boxes fit a relation, in [0, 1]; T2I-R1's rules on normalised boxes.
+ * How well two boxes fit a relation, in [0, 1]; T2I-R1's rules, with thresholds relative to the image.
  *
  * With (dx, dy) the way from the centre of box 1 to that of box 2 (y grows downward):
  * - left: dx > 0 and |dx| > |dy|; right, above, below likewise. 1, or `overlap`/IoU where the boxes
  *   overlap more; 0 otherwise.
- * - near: 1 up to `nearDistance`, then falling as `nearDistance`/distance, where the distance is the larger of
- *   |dx| and |dy|: both axes must be close, else opposite ends of one row would count as neighbours.
- * @throws BicotError `prompt-row` for a locality without a rule
+ * - near: 1 where |dx| **and** |dy| are at most `nearDistance`, then falling as `nearDistance`/distance, where the
+ *   distance is the larger of the two. With `nearAxes: 'or'` one axis is enough for the 1: opposite ends of one row
+ *   then count as neighbours.
+ *
+ * With `reference` the published numbers, where everything is near and some wordings have no rule.
+ * @throws BicotError `prompt-row` for a locality without a rule (not with `reference`), `value` for a bad option
  */
-export function relationScore(
-  locality: string,
-  box1: Box,
-  box2: Box,
-  { nearDistance = 150 / 384, overlap = 0.1 }: RelationOptions = {},
-): number {
+export function relationScore(locality: string, box1: Box, box2: Box, options: RuleOptions = {}): number {
+  const { reference, nearDistance, nearAxes, overlap } = checkedRuleOptions('relationScore', options);
+  if (reference) return referenceRelation(locality, box1, box2);
   const relation = canonicalLocality(locality);
   const dx = (box2.x0 + box2.x1) / 2 - (box1.x0 + box1.x1) / 2;
   const dy = (box2.y0 + box2.y1) / 2 - (box1.y0 + box1.y1) / 2;
   if (relation === 'near') {
-    const distance = Math.max(Math.abs(dx), Math.abs(dy));
-    return distance <= nearDistance ? 1 : nearDistance / distance;
+    const [nearer, farther] = [Math.abs(dx), Math.abs(dy)].sort((a, b) => a - b) as [number, number];
+    return (nearAxes === 'or' ? nearer : farther) <= nearDistance ? 1 : nearDistance / farther;
   }
   const along = { left: dx, right: -dx, above: dy, below: -dy }[relation];
   const across = relation === 'left' || relation === 'right' ? dy : dx;
@@ -58,13 +55,20 @@ export function relationScore(
  * graded, so that a group of samples has spread before any gets everything right. Maximum 1.
  *
  * If both objects have the same noun, two distinct boxes of it are needed, and the order that fits better counts.
- * @throws BicotError `prompt-row` for a locality without a rule, `reward` for malformed detections
+ * With `reference` the published numbers: 0.2 per object, at most 0.9.
+ * @throws BicotError `prompt-row` for a locality without a rule (not with `reference`), `reward` for malformed
+ *   detections, `value` for a bad option
  */
 export function spatialScore(
-  { obj1, obj2, locality }: SpatialInfo,
+  info: SpatialInfo,
   detections: readonly Detection[],
-  options: RelationOptions = {},
+  options: RuleOptions = {},
 ): number {
+  const { obj1, obj2, locality } = info;
+  if (checkedRuleOptions('spatialScore', options).reference) {
+    checkDetections(detections);
+    return referenceSpatial(info, labelled([obj1, obj2], detections));
+  }
   canonicalLocality(locality); // before any early way out: a bad row must not depend on what was drawn
   const objects = distinctObjects(detections);
   const boxesOf = (noun: string): Box[] =>

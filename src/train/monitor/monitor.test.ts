@@ -191,6 +191,47 @@ describe('trainingMonitor', () => {
     }
   });
 
+  /** A trained reward that gets all there is within a few steps, and what a judge of two prompts a step says meanwhile. */
+  const suddenRise = (seed: number, judge: (step: number, solved: number, own: number) => number) => {
+    const uniform = uniformStream('sudden', seed);
+    const own = normalValues(uniformStream('sudden noise', seed), STEPS);
+    return stream(seed, (step) => ({
+      reward: {
+        mean: Math.min(1, 0.1 + 0.2 * Math.max(0, step - 4)) + 0.02 * (own[step] as number),
+        monitors: {
+          judge: scored(
+            judge(step, (Number(uniform() < 0.5) + Number(uniform() < 0.5)) / 2, own[step] as number),
+          ),
+        },
+      },
+    }));
+  };
+
+  it('a held-out reward that falls to nothing in the first steps, and with it all noise', () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const found = watch(suddenRise(seed, (step, solved) => (step < 6 ? 0.25 + solved / 2 : 0)));
+      expect(found).toEqual([
+        expect.objectContaining({ code: 'reward-hacking', reward: 'judge', severity: 'warning' }),
+      ]);
+      expect(found[0]?.evidence).toContain("along the reward's rise");
+      // As soon as enough is known: half of the window.
+      expect(found[0]?.step).toBe(39);
+    }
+  });
+
+  it('is silent on a sudden rise that the judge takes no notice of, whatever its noise', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        expect(watch(suddenRise(seed, (_, solved) => solved))).toEqual([]);
+        // Prompts that please the trained reward displease the judge.
+        expect(watch(suddenRise(seed, (_, solved, own) => 0.5 - 0.1 * own + 0.1 * (solved - 0.5)))).toEqual(
+          [],
+        );
+      }),
+      { seed: 3, numRuns: 75 },
+    );
+  });
+
   it('writes a share apart from its limit', () => {
     const [finding] = watch(stream(1, from({ reward: { shares: { first: 0.9012, second: 0.0988 } } })), {
       window: 1,

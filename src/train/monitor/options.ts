@@ -27,7 +27,7 @@ export interface MonitorOptions {
   readonly dominance?: number;
   /**
    * How sure the fall of a held-out reward must be, in standard errors, to be called hacking; the rise of the
-   * trained one must be 3. Default 5.5: at less, noise alone is called hacking once in 75 runs of 400 steps.
+   * trained one must be 3 (`hacking.ts`). Default 5.5: at less, noise alone is called hacking once in 75 runs of 400 steps.
    */
   readonly hacking?: number;
   /** The most samples that a reward may fail on. Default 0.1; above 0.5 it is an error. */

@@ -1,10 +1,7 @@
-import { digits, percent, percentBeside } from '../findings.js';
+import { percent, percentBeside } from '../findings.js';
+import { hacking } from './hacking.js';
 import type { MonitorView } from './options.js';
 import { type Alarm, alarmState, mean, numberOf } from './state.js';
-import { linearTrend } from './trend.js';
-
-/** How sure the rise of the trained reward must be, in standard errors. */
-const RISE = 3;
 
 /** Failures and abstentions first, as they may explain the others; flat groups, dominance, hacking. */
 export function rewardAlarms(view: MonitorView): Alarm[] {
@@ -69,35 +66,6 @@ function dominance({ metrics, series, settings }: MonitorView): Alarm[] {
     };
   });
 }
-
-/** A held-out reward that falls while the trained one rises. */
-function hacking({ metrics, series, settings }: MonitorView): Alarm[] {
-  const { trendWindow, hacking: limit } = settings;
-  series.push('reward', numberOf(metrics.reward.mean));
-  const reward = linearTrend(series.window('reward', trendWindow));
-  return Object.entries(metrics.reward.monitors).map(([name, { mean: value }]) => {
-    series.push(`monitor/${name}`, numberOf(value));
-    const watched = linearTrend(series.window(`monitor/${name}`, trendWindow));
-    const known = Math.min(watched.count, reward.count) >= trendWindow / 2;
-    // The fall decides; the rise keeps out what falls together.
-    const certainty = Math.min(-watched.t, (reward.t / RISE) * limit);
-    return {
-      state: known ? alarmState(certainty, limit, limit / 2) : 'between',
-      finding: {
-        code: 'reward-hacking',
-        severity: 'warning',
-        message: `The trained reward rises while '${name}', which is not trained, falls: the policy exploits the rewards.`,
-        evidence: `over ${watched.count} steps: reward ${signed(reward.change)} (t = ${digits(reward.t)}), '${name}' ${signed(watched.change)} (t = ${digits(watched.t)}; allowed: ${limit} while the reward rises by ${RISE})`,
-        suggestion:
-          'Look at the pictures. Stop at the step before it began, raise klWeight, or add what the monitor sees to the rewards and watch another one.',
-        reward: name,
-        step: metrics.step,
-      },
-    };
-  });
-}
-
-const signed = (value: number): string => `${value > 0 ? '+' : ''}${digits(value)}`;
 
 function silence({ metrics, series, settings }: MonitorView): Alarm[] {
   const { samples } = metrics.reward;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalValues, uniformStream } from '../../tensor/noise.js';
-import { linearTrend } from './trend.js';
+import { linearTrend, risingFit } from './trend.js';
 
 describe('linearTrend', () => {
   it('equals the textbook formula', () => {
@@ -24,12 +24,47 @@ describe('linearTrend', () => {
     expect(linearTrend([1, 2, 3, 4]).t).toBeGreaterThan(1e6);
   });
 
+  it('takes places', () => {
+    expect(linearTrend([1, 3, 2], [0, 1, 2])).toEqual(linearTrend([1, 3, 2]));
+    const { change, count } = linearTrend([5, 5, 1, 1, 9], [0, 0, 2, 2, Number.NaN]);
+    expect(count).toBe(4);
+    expect(change).toBeCloseTo(-4, 12);
+    expect(linearTrend([1, 2, 3], [4, 4, 4]).t).toBe(0);
+  });
+
   it('does not see 5.5 standard errors in noise', () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         expect(Math.abs(linearTrend(normalValues(uniformStream('trend', seed), 80)).t)).toBeLessThan(5.5);
       }),
       { seed: 1, numRuns: 1000 },
+    );
+  });
+});
+
+describe('risingFit', () => {
+  it('pools what is out of order', () => {
+    expect(risingFit([1, 3, 2, 4])).toEqual([1, 2.5, 2.5, 4]);
+    expect(risingFit([3, 2, 1])).toEqual([2, 2, 2]);
+    expect(risingFit([1, Number.NaN, 0, 2])).toEqual([0.5, Number.NaN, 0.5, 2]);
+    expect(risingFit([])).toEqual([]);
+  });
+
+  it('is the nearest of all sequences that do not fall', () => {
+    const value = fc.double({ min: -1, max: 1, noNaN: true });
+    const list = fc.array(value, { minLength: 1, maxLength: 12 });
+    const distance = (a: readonly number[], b: readonly number[]) =>
+      a.reduce((sum, x, i) => sum + (x - (b[i] as number)) ** 2, 0);
+    fc.assert(
+      fc.property(list, fc.infiniteStream(value), (values, others) => {
+        const fitted = risingFit(values);
+        const other = [...others.take(values.length)].sort((a, b) => a - b);
+        expect([...fitted].sort((a, b) => a - b)).toEqual(fitted);
+        expect(distance(fitted, values)).toBeLessThanOrEqual(distance(other, values) + 1e-12);
+        // Nor is it beaten by a small step towards any of them.
+        const between = fitted.map((x, i) => x + 0.01 * ((other[i] as number) - x));
+        expect(distance(fitted, values)).toBeLessThanOrEqual(distance(between, values) + 1e-12);
+      }),
     );
   });
 });
