@@ -9,7 +9,7 @@ import {
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
-import { BicotError } from '../../errors.js';
+import { BicotError, isBicotError } from '../../errors.js';
 import { failure, type RewardResult } from '../reward.js';
 import { isBug, reasonOf } from './bug.js';
 import type { CallSettings } from './options.js';
@@ -56,7 +56,7 @@ export function callGuard(settings: CallSettings): Guard {
   const slots = bulkhead(settings.concurrency, Number.POSITIVE_INFINITY);
   const breaker = fuse && {
     policy: circuitBreaker(
-      handleWhen((error) => !isBug(error)),
+      handleWhen((error) => !isBug(error) || isBicotError(error, 'aborted')),
       { halfOpenAfter: fuse.pause, breaker: new ConsecutiveBreaker(fuse.failures) },
     ),
     ...fuse,
@@ -84,12 +84,13 @@ export function callGuard(settings: CallSettings): Guard {
         lastError = first?.kind === 'failure' ? first.reason : '';
         return { results: error.results };
       }
-      if (isBug(error)) throw error;
+      // A reward that heeds its signal may be quicker to say so than the time limit.
+      const late = error instanceof TaskCancelledError || isBicotError(error, 'aborted');
+      if (!late && isBug(error)) throw error;
       if (breaker && isBrokenCircuitError(error)) {
         const reason = `not asked: it failed ${breaker.failures} times in a row (${lastError}) and is tried again ${breaker.pause} ms after that`;
         return failed(reason, { final: true, skipped: true });
       }
-      const late = error instanceof TaskCancelledError;
       lastError = late ? `no answer within ${settings.timeout} ms` : reasonOf(error);
       const { retryable, retryAfterMs } = error as Spoken;
       return failed(lastError, {
