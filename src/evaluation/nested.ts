@@ -61,20 +61,10 @@ export function countNumbers(data: Nested): number {
  * @returns NaN if there is nothing
  */
 export function nestedMean(data: Nested): number {
-  return meanOf(data.length, (i) => {
-    const child = data[i] as number | Nested;
-    return typeof child === 'number' ? child : nestedMean(child);
-  });
+  return resampledMean(data, [], noDraw);
 }
 
-/** Differences to the first number are summed, so that the mean of equal numbers is exact. */
-function meanOf(count: number, numberAt: (i: number) => number): number {
-  if (count === 0) return Number.NaN;
-  const origin = numberAt(0);
-  let shifted = 0;
-  for (let i = 1; i < count; i++) shifted += numberAt(i) - origin;
-  return origin + shifted / count;
-}
+const noDraw: UniformStream = () => Number.NaN;
 
 /** Tiers below the first `tiers` become their means; means of what is left are unchanged. */
 export function collapsed(data: Nested, tiers: number): Nested {
@@ -107,10 +97,17 @@ export function resampledMean(
   stream: UniformStream,
   tier = 0,
 ): number {
-  return meanOf(data.length, (i) => {
+  const count = data.length;
+  if (count === 0) return Number.NaN;
+  let [origin, shifted] = [0, 0];
+  for (let i = 0; i < count; i++) {
     const child = drawn(data, i, resample[tier], stream);
-    return typeof child === 'number' ? child : resampledMean(child, resample, stream, tier + 1);
-  });
+    const value = typeof child === 'number' ? child : resampledMean(child, resample, stream, tier + 1);
+    // Differences to the first number are summed, so that the mean of equal numbers is exact.
+    if (i === 0) origin = value;
+    shifted += value - origin;
+  }
+  return origin + shifted / count;
 }
 
 function drawn(data: Nested, i: number, draws: boolean | undefined, stream: UniformStream): number | Nested {
