@@ -3,11 +3,10 @@ import { assertKnownOptions } from '../options.js';
 import type { EvaluatedSample, Evaluation } from '../train/evaluate.js';
 import { bootstrap, INTERVAL_OPTIONS, type IntervalOptions } from './bootstrap.js';
 import { holm } from './holm.js';
-import { type Measure, type Measures, rewardMeasures } from './measures.js';
+import { type Measure, type Measures, measured, rewardMeasures, scoreOf } from './measures.js';
 import { nestedMean, withoutNaN } from './nested.js';
 import { byPrompt, type Part, partsOf } from './parts.js';
 import { signFlipTest } from './sign-flip.js';
-import { scoreOf } from './summarize.js';
 
 /** Options of `compareEvaluations`. */
 export interface CompareOptions<P> extends IntervalOptions {
@@ -81,7 +80,7 @@ export function compareEvaluations<P>(
   return {
     confidence: interval.confidence ?? 0.95,
     rows: Object.entries(measures).flatMap(([name, measure]) => {
-      const rows = parts.map((part) => ({ measure: name, ...rowOf(part, measure, interval, flips) }));
+      const rows = parts.map((part) => rowOf(part, name, measure, { ...interval, flips }));
       const [all, ...types] = rows;
       const corrected = [(all as { p: number }).p, ...holm(types.map(({ p }) => p))];
       return rows.map((row, i) => ({ ...row, pHolm: corrected[i] as number }));
@@ -91,12 +90,13 @@ export function compareEvaluations<P>(
 
 function rowOf<P>(
   { type, samples: pairs }: Part<Pair<P>>,
+  name: string,
   measure: Measure<P>,
-  options: IntervalOptions,
-  flips?: number,
-): Omit<ComparisonRow, 'measure' | 'pHolm'> {
+  { flips, ...options }: IntervalOptions & Pick<CompareOptions<P>, 'flips'>,
+): Omit<ComparisonRow, 'pHolm'> {
   const scored = pairs.map(({ promptIndex, a, b }) => {
-    const [x, y] = [scoreOf(measure(a)), scoreOf(measure(b))];
+    const x = scoreOf(measured(name, measure, a));
+    const y = scoreOf(measured(name, measure, b));
     const both = !Number.isNaN(x) && !Number.isNaN(y);
     return both
       ? { promptIndex, x, y, difference: y - x }
@@ -116,7 +116,7 @@ function rowOf<P>(
   const wins = means.filter((value) => value > 1e-12 * size).length;
   const losses = means.filter((value) => value < -1e-12 * size).length;
   return {
-    ...{ type, a: x, b: y, difference: estimate, low, high },
+    ...{ measure: name, type, a: x, b: y, difference: estimate, low, high },
     p: signFlipTest(means, {
       ...(flips !== undefined && { flips }),
       ...(options.seed !== undefined && { seed: options.seed }),

@@ -31,6 +31,23 @@ export function rewardMeasures<P>({ members, monitors }: Evaluation<P>): Measure
   };
 }
 
+/**
+ * What a measure says about a sample.
+ * @throws BicotError `value` if that is a score that is no finite number
+ */
+export function measured<P>(name: string, measure: Measure<P>, sample: EvaluatedSample<P>): RewardResult {
+  const result = measure(sample);
+  if (result.kind !== 'score' || Number.isFinite(result.value)) return result;
+  throw new BicotError(
+    'value',
+    `measure '${name}' gave prompt ${sample.promptIndex} the score ${result.value}; a score is a finite number. Return abstain() or failure() where there is none.`,
+  );
+}
+
+/** The score; NaN for an abstention or a failure. */
+export const scoreOf = (result: RewardResult): number =>
+  result.kind === 'score' ? result.value : Number.NaN;
+
 /** A sample has no total if a trained reward failed on it, or if all of them abstained. */
 function totalOf<P>({ total, results }: EvaluatedSample<P>, trained: readonly string[]): RewardResult {
   if (Number.isFinite(total)) return score(total);

@@ -1,9 +1,8 @@
 import { assertKnownOptions } from '../options.js';
 import { memberStatistics } from '../rewards/ensemble/statistics.js';
-import type { RewardResult } from '../rewards/reward.js';
 import type { EvaluatedSample, Evaluation } from '../train/evaluate.js';
 import { bootstrap, INTERVAL_OPTIONS, type IntervalOptions } from './bootstrap.js';
-import { type Measure, type Measures, rewardMeasures } from './measures.js';
+import { type Measure, type Measures, measured, rewardMeasures, scoreOf } from './measures.js';
 import { byPrompt, type Part, partsOf } from './parts.js';
 
 /** Options of `summarize`. */
@@ -60,32 +59,33 @@ export function summarize<P>(
   return {
     confidence: interval.confidence ?? 0.95,
     rows: Object.entries(measures).flatMap(([name, measure]) =>
-      parts.map((part) => ({ measure: name, ...rowOf(part, measure, interval) })),
+      parts.map((part) => rowOf(part, name, measure, interval)),
     ),
   };
 }
 
 function rowOf<P>(
   { type, samples }: Part<EvaluatedSample<P>>,
+  name: string,
   measure: Measure<P>,
   options: IntervalOptions,
-): Omit<SummaryRow, 'measure'> {
-  const results = samples.map((sample) => ({ promptIndex: sample.promptIndex, result: measure(sample) }));
+): SummaryRow {
+  const results = samples.map((sample) => ({
+    promptIndex: sample.promptIndex,
+    result: measured(name, measure, sample),
+  }));
   const { abstained, failed, failureReason } = memberStatistics(results.map(({ result }) => result));
   const { estimate, low, high, units, numbers, note } = bootstrap(
     byPrompt(results, ({ result }) => scoreOf(result)),
     options,
   );
   return {
-    ...{ type, mean: estimate, low, high, prompts: units, samples: numbers, abstained, failed },
+    ...{ measure: name, type, mean: estimate, low, high },
+    ...{ prompts: units, samples: numbers, abstained, failed },
     ...(failureReason !== undefined && { failureReason }),
     ...(note !== undefined && { note: numbers > 0 ? note : noScores(abstained, failed) }),
   };
 }
-
-/** The score; NaN for an abstention or a failure. */
-export const scoreOf = (result: RewardResult): number =>
-  result.kind === 'score' ? result.value : Number.NaN;
 
 function noScores(abstained: number, failed: number): string {
   const why = [abstained > 0 && `${abstained} abstained`, failed > 0 && `${failed} failed`];
