@@ -10,20 +10,23 @@ import { bcaInterval, expandedInterval, type IntervalMethod, percentileInterval 
 import { type Nested, nestedMean, resampled } from './nested.js';
 import { signFlipTest } from './sign-flip.js';
 
+interface IntervalCase {
+  readonly statistic: 'mean' | 'std';
+  readonly method: IntervalMethod;
+  readonly confidence: number;
+  readonly low: number;
+  readonly high: number;
+  readonly standardError?: number;
+}
+
 interface Fixture {
   readonly flat: {
     readonly data: readonly number[];
     readonly resamples: number;
     readonly indices: readonly (readonly number[])[];
-    readonly cases: readonly {
-      readonly statistic: 'mean' | 'std';
-      readonly method: IntervalMethod;
-      readonly confidence: number;
-      readonly low: number;
-      readonly high: number;
-      readonly standardError?: number;
-    }[];
+    readonly cases: readonly IntervalCase[];
   };
+  readonly judged: { readonly data: readonly number[]; readonly cases: readonly IntervalCase[] };
   readonly tiers: readonly {
     readonly data: Nested;
     readonly resample: readonly boolean[];
@@ -54,12 +57,15 @@ function given(values: readonly number[]): UniformStream & { readonly left: () =
 const std = (data: Nested): number => nanMoments(data as readonly number[]).std;
 
 describe('intervals', () => {
-  const { data, resamples, indices, cases } = fixture.flat;
-  const stream = () => given(indices.flat().map((index) => (index + 0.5) / data.length));
+  const { resamples, indices } = fixture.flat;
+  const cases = [fixture.flat, fixture.judged].flatMap(({ data, cases: own }) =>
+    own.map((one) => ({ ...one, data })),
+  );
 
-  it.each(cases)("are SciPy's: $statistic, $method, $confidence", (one) => {
+  it.each(cases)("are SciPy's: $statistic, $method, $confidence", ({ data, ...one }) => {
+    const stream = given(indices.flat().map((index) => (index + 0.5) / data.length));
     const statistic = one.statistic === 'std' ? std : undefined;
-    const drawn = replicates(data, { resample: [true], resamples }, stream(), statistic);
+    const drawn = replicates(data, { resample: [true], resamples }, stream, statistic);
     const apply = statistic ?? nestedMean;
     const without = data.map((_, out) => apply(data.filter((_, i) => i !== out)));
     const ends =

@@ -13,6 +13,8 @@ from fixtures import path
 
 RESAMPLES = 199
 FLAT = [0.1, 0.4, 0.2, 3.7, 0.9, 0.05, 1.6, 0.3, 2.2, 0.75, 0.6, 5.5]
+# A judge's: resamples tie with the estimate.
+JUDGED = [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]
 # Seeds, prompts, samples; ragged.
 TIERS = {
     "two": [[0.5, 1.5, 0.25], [2.0], [3.5, 3.0, 4.25, 0.125], [0.0, 1.0]],
@@ -28,10 +30,10 @@ def spread(x, axis=-1):
     return np.std(x, axis=axis, ddof=1)
 
 
-def flat_case(statistic, method, confidence):
+def flat_case(statistic, method, confidence, data=FLAT):
     def run(**options):
         return stats.bootstrap(
-            (FLAT,),
+            (data,),
             statistic,
             n_resamples=RESAMPLES,
             confidence_level=confidence,
@@ -41,8 +43,8 @@ def flat_case(statistic, method, confidence):
 
     result = run(rng=np.random.default_rng(11))
     # The indices that SciPy drew: drawn again, and checked.
-    indices = np.random.default_rng(11).integers(0, len(FLAT), (RESAMPLES, len(FLAT)))
-    assert np.array_equal(statistic(np.array(FLAT)[indices], axis=-1), result.bootstrap_distribution)
+    indices = np.random.default_rng(11).integers(0, len(data), (RESAMPLES, len(data)))
+    assert np.array_equal(statistic(np.array(data)[indices], axis=-1), result.bootstrap_distribution)
     interval = result.confidence_interval
     return indices, {
         "statistic": "mean" if statistic is np.mean else "std",
@@ -119,6 +121,8 @@ def main():
             "indices": indices.tolist(),
             "cases": [case for _, case in cases] + [expanded(means, 0.95), expanded(means, 0.8)],
         },
+        # The same indices.
+        "judged": {"data": JUDGED, "cases": [flat_case(np.mean, "BCa", 0.95, JUDGED)[1]]},
         "tiers": [tier_case(name, resample) for name, all in RESAMPLE.items() for resample in all],
         "signFlips": [
             sign_flips([0.5, -0.25, 1.0, 0.75, 0.5, -0.125, 0.25]),
