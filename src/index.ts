@@ -27,6 +27,31 @@ export type { DoctorLimits, DoctorOptions, DoctorProgress, ProbeOptions } from '
 export { type DoctorReport, formatDoctorReport, type Rung, type RungName } from './doctor/report.js';
 // Errors
 export { BicotError, type BicotErrorCode, isBicotError } from './errors.js';
+// Evaluation: how certain, and what is different
+export {
+  type BootstrapInterval,
+  type BootstrapOptions,
+  bootstrap,
+  type IntervalOptions,
+} from './evaluation/bootstrap.js';
+export {
+  type CompareOptions,
+  type ComparisonRow,
+  compareEvaluations,
+  type EvaluationComparison,
+} from './evaluation/compare.js';
+export { type FormatOptions, formatComparison, formatSummary } from './evaluation/format.js';
+export { holm } from './evaluation/holm.js';
+export type { IntervalMethod } from './evaluation/intervals.js';
+export { type Measure, type Measures, rewardMeasures } from './evaluation/measures.js';
+export { type Nested, nestedMean } from './evaluation/nested.js';
+export { type SignFlipOptions, signFlipTest } from './evaluation/sign-flip.js';
+export {
+  type EvaluationSummary,
+  type SummarizeOptions,
+  type SummaryRow,
+  summarize,
+} from './evaluation/summarize.js';
 // Kernels: the coarse operations models are made of
 export { attention, causalMask, MASKED_SCORE } from './kernels/attention.js';
 export type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from './kernels/cache-plan.js';

@@ -138,6 +138,7 @@ describe('the sources', async () => {
       ['rollout'],
       ['parallel'],
       ['train'],
+      ['evaluation'],
       ['conformance'],
       ['doctor'],
       ['index', 'browser', 'node', 'worker'],

@@ -341,6 +341,35 @@ describe("the workers' page", () => {
   });
 });
 
+describe("the evaluations' page", () => {
+  const own = blocks.filter(({ page }) => page === 'docs/evaluation.md');
+  const logged = async (module: string): Promise<unknown[]> => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    await run(module);
+    const lines = log.mock.calls.map(([value]) => value as unknown);
+    log.mockRestore();
+    return lines;
+  };
+
+  it('sums up and compares', async () => {
+    const [summary, comparison] = (await logged(blockWith('summarize(before').module)) as string[];
+    expect(summary).toMatch(/\| red +\| all +\| .* \| +1 \| +4 \| +8 \| +0 \|/);
+    expect(summary).toContain('- red, object: no sample has a score: 8 abstained.');
+    // Nothing was trained in between.
+    expect(comparison).toMatch(/\| total +\| all +\| .* \| +0\.000 \| 0\.000 to 0\.000 \| 1\.0000 \|/);
+  });
+
+  it('prints what the comments say', async () => {
+    const others = own.filter(({ text }) => !text.includes('summarize(before'));
+    expect(others).toHaveLength(2);
+    for (const { module, text } of others) {
+      const expected = [...text.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map((found) => found[1]);
+      expect((await logged(module)).map(String)).toEqual(expected);
+      expect(expected.length).toBeGreaterThan(1);
+    }
+  });
+});
+
 describe("the browser's page", () => {
   afterEach(() => {
     vi.restoreAllMocks();

@@ -47,7 +47,10 @@ describe('demo', { timeout: 300_000 }, () => {
   }, 300_000);
 
   it('writes what it promises', () => {
-    expect(first.text).toContain('held-out judge');
+    expect(first.text).toMatch(
+      /^all( +[+\d.-]+){4} to [+-][\d.]+ {2}[01]\.\d{4}( +[+\d.-]+){4} to [+-][\d.]+$/m,
+    );
+    expect(first.text).toContain('bootstrap over 5 prompts');
     expect(first.status).toBe(0);
     const result = JSON.parse(read(first.out, 'result.json').toString());
     for (const part of ['before', 'after']) {

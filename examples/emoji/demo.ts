@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   adamW,
+  compareEvaluations,
   evaluate,
   formatFindings,
   type PromptRow,
@@ -38,7 +39,7 @@ import {
 import { loadAtlas } from './atlas-file.js';
 import { parseRewards, REWARD_WEIGHTS } from './choose-rewards.js';
 import { keepDrawable } from './drawable.js';
-import { emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
+import { emojiMeasures, emojiRewards, emojiRollout, emojiScores, shuffledRewards } from './experiment.js';
 import { isHeldOut } from './holdout.js';
 import { loadEmojiModel } from './model-file.js';
 import { beforeAfterGrid, evaluationGrid } from './pictures.js';
@@ -181,7 +182,11 @@ const result = {
   promptsLeftOut: leftOut,
 };
 await write('result.json', `${JSON.stringify(result, null, 2)}\n`);
-line.print(`\n${beforeAfterTable(before.scores, after.scores)}\n`);
+const comparison = compareEvaluations(before.result, after.result, {
+  by: ({ task_type }) => task_type,
+  measures: emojiMeasures,
+});
+line.print(`\n${beforeAfterTable(comparison)}\n`);
 line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);
 await pool?.dispose();
 model.dispose();

@@ -1,3 +1,6 @@
+import type { ComparisonRow, EvaluationComparison } from 'bicot';
+import { TASK_TYPES } from './forms.js';
+
 /** Seconds as `m:ss`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -25,34 +28,29 @@ export function progressLine(stream: { isTTY?: boolean; write(text: string): unk
   };
 }
 
-/** A table with a row per task: judge and trained reward, before and after. */
-export function beforeAfterTable(
-  before: {
-    judge: number;
-    overall: number;
-    judgeByTask: Readonly<Record<string, number>>;
-    byTask: Readonly<Record<string, number>>;
-  },
-  after: typeof before,
-): string {
-  const line = (name: string, values: readonly number[]): string => {
-    const [judge0 = 0, judge1 = 0, reward0 = 0, reward1 = 0] = values;
-    const change = (a: number, b: number) => `${b - a >= 0 ? '+' : ''}${(b - a).toFixed(1)}`.padStart(7);
-    const cell = (value: number) => value.toFixed(1).padStart(7);
-    return `${name.padEnd(10)} ${cell(judge0)} ${cell(judge1)} ${change(judge0, judge1)}   ${cell(reward0)} ${cell(reward1)} ${change(reward0, reward1)}`;
-  };
-  const tasks = Object.keys(before.byTask);
+/**
+ * A table with a row per task: judge and trained reward, before and after, in percent; of the change, the 95 % interval
+ * over prompts, and for the judge whether it could be chance.
+ * @param comparison of `emojiMeasures` by task
+ */
+export function beforeAfterTable({ rows }: EvaluationComparison): string {
+  const rowOf = (measure: string, type: string | null) =>
+    rows.find((row) => row.measure === measure && row.type === type);
+  const number = (value: number): string => (100 * value).toFixed(1);
+  const signed = (value: number): string => `${value >= 0 ? '+' : ''}${number(value)}`;
+  const cells = ({ a, b, difference, low, high }: ComparisonRow): string =>
+    `${number(a).padStart(7)} ${number(b).padStart(7)} ${signed(difference).padStart(7)} ` +
+    (Number.isNaN(low) ? '–' : `${signed(low)} to ${signed(high)}`).padStart(15);
+  const lines = [...TASK_TYPES, null].flatMap((task) => {
+    const [judge, reward] = [rowOf('judge', task), rowOf('reward', task)];
+    if (!judge || !reward) return [];
+    return [`${(task ?? 'all').padEnd(10)} ${cells(judge)}  ${judge.pHolm.toFixed(4)}  ${cells(reward)}`];
+  });
+  const prompts = rowOf('judge', null)?.prompts;
   return [
-    '             held-out judge           trained reward',
-    'task        before   after  change    before   after  change',
-    ...tasks.map((task) =>
-      line(task, [
-        before.judgeByTask[task] ?? 0,
-        after.judgeByTask[task] ?? 0,
-        before.byTask[task] ?? 0,
-        after.byTask[task] ?? 0,
-      ]),
-    ),
-    line('all', [before.judge, after.judge, before.overall, after.overall]),
+    '             held-out judge                                  trained reward',
+    'task        before   after  change   95 % interval  p        before   after  change   95 % interval',
+    ...lines,
+    `Intervals of the change: bootstrap over ${prompts} prompts, before and after paired. p: sign flips; of tasks, after Holm.`,
   ].join('\n');
 }

@@ -47,6 +47,7 @@ describe('evaluate', () => {
     const one = await tokens({ batch: 1 });
     expect(await tokens({ batch: 5 })).toEqual(one);
     expect(await tokens({ seed: 1 })).not.toEqual(one);
+    expect((await evaluate({ ...setup(), seed: 7 })).seed).toBe(7);
     expect(one.slice(4, 8)).not.toEqual(one.slice(16, 20));
   });
 

@@ -65,6 +65,8 @@ export interface Evaluation<P = unknown> {
   readonly monitors: Readonly<Record<string, MemberStatistics>>;
   /** In the order of the prompts, samples of one prompt side by side. */
   readonly samples: readonly EvaluatedSample<P>[];
+  /** What the random numbers were drawn with: evaluations of one seed and the same prompts are paired. */
+  readonly seed: number;
   /** Wall time. */
   readonly seconds: number;
 }
@@ -153,6 +155,7 @@ async function evaluateWith<P, C>(
     members: metricsOf(members),
     monitors: metricsOf(monitors),
     samples,
+    seed,
     seconds: (performance.now() - start) / 1000,
   };
 }
