@@ -184,7 +184,7 @@ const result = {
 await write('result.json', `${JSON.stringify(result, null, 2)}\n`);
 const comparison = compareEvaluations(before.result, after.result, {
   by: ({ task_type }) => task_type,
-  measures: emojiMeasures,
+  measures: emojiMeasures(weights),
 });
 line.print(`\n${beforeAfterTable(comparison)}\n`);
 line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);

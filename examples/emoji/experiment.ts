@@ -122,14 +122,19 @@ function rewardOf({ results }: EvaluatedSample<PromptRow>, weights: RewardWeight
   return sum / total;
 }
 
-/** What the demo compares before and after: the judge, and the trained reward as in `EmojiScores`. */
-export const emojiMeasures: Measures<PromptRow> = {
-  judge: ({ results }) => results.judge ?? failure('nobody asked the judge'),
-  reward: (sample) => {
-    const value = rewardOf(sample);
-    return Number.isNaN(value) ? abstain('no reward spoke') : score(value);
-  },
-};
+/**
+ * What the demo compares before and after: the judge, and the trained reward as in `EmojiScores`.
+ * @param weights what was trained on
+ */
+export function emojiMeasures(weights: RewardWeights): Measures<PromptRow> {
+  return {
+    judge: ({ results }) => results.judge ?? failure('nobody asked the judge'),
+    reward: (sample) => {
+      const value = rewardOf(sample, weights);
+      return Number.isNaN(value) ? abstain('no reward spoke') : score(value);
+    },
+  };
+}
 
 const percent = (values: readonly number[]): number =>
   Math.round((values.reduce((sum, value) => sum + value, 0) / values.length) * 10_000) / 100;
