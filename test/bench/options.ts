@@ -26,6 +26,7 @@ export const BENCHMARKS = [
   'growth',
   'load',
   'vq',
+  'rewards',
 ] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];

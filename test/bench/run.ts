@@ -1,5 +1,5 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|all`, with the options that it
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|rewards|all`, with the options that it
  * prints when it does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
@@ -14,6 +14,7 @@ import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
 import { benchLoad } from './benchmarks/load.js';
 import { benchMemory } from './benchmarks/memory.js';
+import { benchRewards } from './benchmarks/rewards.js';
 import { benchDecode, benchStep, benchTrain } from './benchmarks/tasks.js';
 import { benchVq } from './benchmarks/vq.js';
 import { implementations } from './implementations.js';
@@ -33,6 +34,7 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   growth: benchGrowth,
   load: benchLoad,
   vq: benchVq,
+  rewards: benchRewards,
 };
 
 /** Sizes that say most, where it is not S. */

@@ -1,5 +1,6 @@
 import { BicotError } from '../../errors.js';
 import { encodePng } from '../../image/png.js';
+import type { RgbImage } from '../../policy/policy.js';
 import type { Sample } from '../reward.js';
 import { toBase64 } from './base64.js';
 import { REWARD_PROTOCOL, type RewardRequestSample } from './protocol.js';
@@ -85,8 +86,19 @@ function toWire<P>(sample: Sample<P>, id: string, fields: (row: P) => unknown): 
   return {
     ...{ id, prompt, group, index },
     ...(plan === undefined ? {} : { plan }),
-    ...(image === undefined ? {} : { image: toBase64(encodePng(image)) }),
+    ...(image === undefined ? {} : { image: encoded(image) }),
   };
+}
+
+/** The members of an ensemble see the same pictures, and encode each once. */
+const known = new WeakMap<RgbImage, string>();
+
+function encoded(image: RgbImage): string {
+  const before = known.get(image);
+  if (before !== undefined) return before;
+  const text = toBase64(encodePng(image));
+  known.set(image, text);
+  return text;
 }
 
 /** In UTF-8. */

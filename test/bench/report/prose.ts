@@ -17,6 +17,7 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   growth: 'How cost grows',
   load: 'Loading a checkpoint',
   vq: 'Image tokens to pixels',
+  rewards: 'Remote rewards',
 };
 
 /** What each table shows. */
@@ -43,4 +44,7 @@ cores: more than 1 there is what the machine, and not bicot, takes from two work
 float32: the weights that are kept take twice as much as the files. Memory is the most that a process of its own holds,
 less what it held before the first tensor.`,
   vq: `One picture of Janus-Pro's and LlamaGen's decoder, in stock operations of TensorFlow.js. Nothing is sampled or trained.`,
+  rewards: `An ensemble of four services over HTTP on the same machine, each of which works on one image at a time and takes as long
+as stated. A request has 16 images, a service has four requests at most; what fails (HTTP 500, or a connection that ends) has
+cost the service its time and is asked for again. Every sample has its score in the end.`,
 };
