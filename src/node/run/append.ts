@@ -14,12 +14,13 @@ export async function appendWhole(path: string, data: Uint8Array, retries: numbe
     await mkdir(dirname(path), { recursive: true });
     const file = await open(path, 'a');
     try {
-      const { size } = await file.stat();
-      before ??= size;
-      if (size > before) await file.truncate(before);
+      const found = await file.stat();
+      before ??= found.size;
+      if (found.size > before) await file.truncate(before);
       try {
         await file.appendFile(data);
-        await file.datasync();
+        // What is no file, such as a pipe, has no disk.
+        if (found.isFile()) await file.datasync();
       } catch (error) {
         // It may be the last attempt. If this fails too, the next start finds half a line.
         await file.truncate(before).catch(() => {});

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { writeFileAtomic } from '../files.js';
 import { appendWhole } from './append.js';
@@ -82,7 +82,9 @@ const NEW_LINE = Uint8Array.of(10);
 
 async function readIfThere(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    const found = await stat(path);
+    // A pipe or a device has no past, and reading it may never end.
+    return found.isFile() || found.isDirectory() ? await readFile(path) : Buffer.alloc(0);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw error;
