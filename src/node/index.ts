@@ -18,6 +18,7 @@ export { runFolder } from './run/run-folder.js';
 export type { TrackedPicturesOptions } from './run/tracked-pictures.js';
 export { trackedPictures } from './run/tracked-pictures.js';
 export { INTERRUPTED, type StopOnSignals, stopOnSignals } from './stop-on-signals.js';
+export { type Scalars, stepScalars } from './tensorboard/scalars.js';
 export type { TensorBoardOptions } from './tensorboard/tensorboard-logger.js';
 export { tensorBoardLogger } from './tensorboard/tensorboard-logger.js';
 export { loadWeights, readSafetensors, saveWeights, writeSafetensors } from './weights.js';

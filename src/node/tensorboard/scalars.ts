@@ -9,7 +9,7 @@ export type Scalars = Readonly<Record<string, number>>;
  * A step's metrics under the names that people know from other trainers. docs/metrics.md lists them.
  * @returns without those that are NaN, as they say that there is no number
  */
-export function scalarsOf(metrics: StepMetrics): Scalars {
+export function stepScalars(metrics: StepMetrics): Scalars {
   const { reward, advantages, levels, seconds, calls } = metrics;
   const all: [string, number][] = [
     ['charts/learning_rate', metrics.learningRate],

@@ -21,7 +21,7 @@ import {
 } from './event.js';
 import { type EventEnvironment, eventFile } from './event-file.js';
 import { histogramOf } from './histogram.js';
-import { scalarsOf } from './scalars.js';
+import { stepScalars } from './scalars.js';
 
 /** What TensorBoard gets to see, and how often. */
 export interface TensorBoardOptions<P> extends WritingOptions {
@@ -96,7 +96,7 @@ export function tensorBoardLoggerOf<P = unknown, C = unknown>(
 const asMarkdown = (config: object): string => configText('tensorBoardLogger', config).replace(/^/gm, '    ');
 
 const scalarValues = ({ metrics }: Pick<TrainStep, 'metrics'>): SummaryValue[] =>
-  Object.entries(scalarsOf(metrics)).map(([tag, value]) => scalarValue(tag, value));
+  Object.entries(stepScalars(metrics)).map(([tag, value]) => scalarValue(tag, value));
 
 function histogramValues({ rewards, advantages }: Pick<TrainStep, 'rewards' | 'advantages'>): SummaryValue[] {
   const series: [string, ArrayLike<number>][] = [

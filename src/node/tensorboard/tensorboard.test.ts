@@ -11,7 +11,7 @@ import { madeStep } from '../../../test/support/made-steps.js';
 import { crc32c, maskedCrc32c } from './crc32c.js';
 import { histogramOf } from './histogram.js';
 import { uintField } from './protobuf.js';
-import { scalarsOf } from './scalars.js';
+import { stepScalars } from './scalars.js';
 
 const fixture = fileURLToPath(new URL('../../../test/fixtures/tensorboard', import.meta.url));
 let folder: string;
@@ -59,7 +59,7 @@ describe('event files', () => {
     const said: Record<string, [number, number][]> = {};
     for (const line of lines) {
       const metrics = JSON.parse(line, (_, value) => value ?? Number.NaN) as StepMetrics;
-      for (const [tag, value] of Object.entries(scalarsOf(metrics))) {
+      for (const [tag, value] of Object.entries(stepScalars(metrics))) {
         said[tag] = [...(said[tag] ?? []), [metrics.step, Math.fround(value)]];
       }
     }
@@ -120,14 +120,14 @@ describe('event files', () => {
   });
 });
 
-describe('scalarsOf', () => {
+describe('stepScalars', () => {
   it('leaves out what is NaN, and has a name for a reward that is called as the total is', () => {
     const { metrics } = madeStep(0);
     const member = { ...metrics.reward.byMember.taste, mean: 7 } as StepMetrics['reward']['byMember'][string];
-    const scalars = scalarsOf({ ...metrics, reward: { ...metrics.reward, byMember: { mean: member } } });
+    const scalars = stepScalars({ ...metrics, reward: { ...metrics.reward, byMember: { mean: member } } });
     expect(scalars['reward/mean']).toBe(1.5);
     expect(scalars['reward/mean/mean']).toBe(7);
-    expect(scalarsOf(metrics)).not.toHaveProperty(['reward_members/detector/correlation']);
+    expect(stepScalars(metrics)).not.toHaveProperty(['reward_members/detector/correlation']);
   });
 });
 
