@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { encodePng } from '../../image/png.js';
 import type { RgbImage } from '../../policy/policy.js';
 import { writeFileAtomic } from '../files.js';
-import { encodePng } from '../png.js';
 import { removeLeftovers } from './leftovers.js';
 import { patiently } from './patience.js';
 import { PICTURES, type PictureKind, type PictureRecord } from './picture-record.js';

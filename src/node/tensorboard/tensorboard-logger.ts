@@ -1,11 +1,10 @@
 import { hostname } from 'node:os';
+import { encodePng } from '../../image/png.js';
 import { rewardColumn } from '../../objective/reward-table.js';
 import { assertKnownOptions, assertNumber, POSITIVE_INTEGER } from '../../options.js';
-import type { RgbImage } from '../../policy/policy.js';
 import type { Logger } from '../../train/logger.js';
 import type { TrainStep } from '../../train/step.js';
 import { type GridCell, imageGrid } from '../image-grid.js';
-import { encodePng } from '../png.js';
 import { configText } from '../run/config-text.js';
 import { retriesOf, type WritingOptions } from '../run/patience.js';
 import { extremeGroups } from '../run/picture-logger.js';
@@ -37,11 +36,6 @@ export interface TensorBoardOptions<P> extends WritingOptions {
   readonly promptText?: (prompt: P) => string;
 }
 
-/** What differs from machine to machine. */
-export interface TensorBoardEnvironment extends EventEnvironment {
-  readonly encode: (image: RgbImage) => Uint8Array;
-}
-
 /**
  * Writes files that TensorBoard reads (`tensorboard --logdir runs`): numbers, histograms, pictures of the best group and the
  * settings, by the names of docs/metrics.md. One file for each process; after every step all is on the disk. A run that goes on at a
@@ -53,7 +47,7 @@ export function tensorBoardLogger<P = unknown, C = unknown>(
   folder: string,
   options: TensorBoardOptions<P> = {},
 ): Logger<P, C> {
-  const environment = { now: Date.now, host: hostname(), pid: process.pid, encode: encodePng };
+  const environment = { now: Date.now, host: hostname(), pid: process.pid };
   return tensorBoardLoggerOf<P, C>(folder, options, environment);
 }
 
@@ -61,7 +55,7 @@ export function tensorBoardLogger<P = unknown, C = unknown>(
 export function tensorBoardLoggerOf<P = unknown, C = unknown>(
   folder: string,
   options: TensorBoardOptions<P>,
-  environment: TensorBoardEnvironment,
+  environment: EventEnvironment,
 ): Logger<P, C> {
   const what = 'tensorBoardLogger';
   assertKnownOptions(what, options, ['every', 'histograms', 'images', 'config', 'promptText', 'retries']);
@@ -84,7 +78,7 @@ export function tensorBoardLoggerOf<P = unknown, C = unknown>(
     const values = [
       ...(due(every) ? scalarValues(made) : []),
       ...(due(histograms) ? histogramValues(made) : []),
-      ...(due(images) ? imageValues(made, promptText, environment.encode) : []),
+      ...(due(images) ? imageValues(made, promptText) : []),
     ];
     if (values.length > 0) events.push(summaryEvent(time, values));
     if (events.length > 0) await file.add(events);
@@ -115,11 +109,7 @@ function histogramValues({ rewards, advantages }: Pick<TrainStep, 'rewards' | 'a
   });
 }
 
-function imageValues<P, C>(
-  made: TrainStep<P, C>,
-  promptText: (prompt: P) => string,
-  encode: (image: RgbImage) => Uint8Array,
-): SummaryValue[] {
+function imageValues<P, C>(made: TrainStep<P, C>, promptText: (prompt: P) => string): SummaryValue[] {
   const { groupSize, samples } = made.rollout;
   const [group] = extremeGroups(made, 1).best;
   if (group === undefined) return [];
@@ -134,7 +124,7 @@ function imageValues<P, C>(
   const largest = Math.max(...cells.map(({ image }) => image.width));
   // Small pictures are made larger, to be seen.
   const grid = imageGrid(cells, { columns, title, scale: Math.max(1, Math.floor(128 / largest)) });
-  return [imageValue('pictures/best_group', grid, encode(grid))];
+  return [imageValue('pictures/best_group', grid, encodePng(grid))];
 }
 
 const captionOf = (total: number): string => (Number.isNaN(total) ? 'none' : total.toFixed(3));
