@@ -15,6 +15,7 @@ export type BicotErrorCode =
   | 'backend'
   | 'safetensors'
   | 'checkpoint'
+  | 'file'
   | 'unsupported'
   | 'aborted'
   | 'worker'

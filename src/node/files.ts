@@ -45,6 +45,11 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string):
   }
 }
 
+/** @returns the name of the file that a temporary file of `writeFileAtomic` was to become; undefined for any other file */
+export function finalNameOf(name: string): string | undefined {
+  return /^(.+)\.[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+}
+
 /** Adds one object as one line of JSON (JSON Lines). Makes missing folders. JSON has no NaN or Infinity: both become null. */
 export async function appendJsonLine(path: string, object: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
