@@ -104,8 +104,8 @@ export function chartsOf(runs: readonly RunRecord[]): ChartData[] {
     names((step) => step.monitors),
     names((step) => step.levels),
   ];
-  const draw = (of: Frame, reads: readonly Read[]): ChartData[] => {
-    const curves = runs.flatMap(({ steps }, run) => reads.flatMap((read) => curveOf(steps, run, read)));
+  const draw = (of: Frame, reads: readonly Read[], calm = true): ChartData[] => {
+    const curves = runs.flatMap(({ steps }, run) => reads.flatMap((read) => curveOf(steps, run, read, calm)));
     return curves.length === 0 ? [] : [{ ...of, curves }];
   };
   return [
@@ -129,7 +129,7 @@ export function chartsOf(runs: readonly RunRecord[]): ChartData[] {
         [[name, (step) => step.monitors[name]?.mean ?? Number.NaN]],
       ),
     ),
-    ...draw(FAILED, failures(runs, rewards, monitors)),
+    ...draw(FAILED, failures(runs, rewards, monitors), false),
     ...LEVEL_CHARTS.flatMap(([of, key]) =>
       draw(
         of,
@@ -140,7 +140,7 @@ export function chartsOf(runs: readonly RunRecord[]): ChartData[] {
   ];
 }
 
-function curveOf(steps: readonly RunStep[], run: number, [name, value]: Read): CurveData[] {
+function curveOf(steps: readonly RunStep[], run: number, [name, value]: Read, calm: boolean): CurveData[] {
   const values = Float64Array.from(steps, value);
   if (!values.some(Number.isFinite)) return [];
   return [
@@ -149,6 +149,7 @@ function curveOf(steps: readonly RunStep[], run: number, [name, value]: Read): C
       run,
       steps.map(({ step }) => step),
       values,
+      calm,
     ),
   ];
 }

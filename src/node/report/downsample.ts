@@ -13,16 +13,18 @@ const SMOOTH_FROM = 40;
  * first and the last.
  * @param steps ascending
  * @param values beside them; NaN where there is none
+ * @param calm whether a smoothed curve comes with it
  */
 export function curve(
   name: string,
   run: number,
   steps: ArrayLike<number>,
   values: ArrayLike<number>,
+  calm = true,
 ): CurveData {
   const kept = keptIndices(values);
   const exact = extremes(steps, values);
-  const smooth = values.length < SMOOTH_FROM ? undefined : smoothed(steps, values);
+  const smooth = !calm || values.length < SMOOTH_FROM ? undefined : smoothed(steps, values);
   return {
     ...{ name, run },
     steps: kept.map((i) => steps[i] as number),

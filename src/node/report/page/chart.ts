@@ -89,7 +89,7 @@ export function chartCard({ data, chart, smooth: smoothAtFirst, marks }: CardInp
   );
 
   const readOut = () => {
-    where.textContent = at === undefined ? 'last' : `step ${whole(at)}`;
+    where.textContent = at === undefined ? 'last step' : `step ${whole(at)}`;
     now.curves.forEach((of, i) => {
       const value = at === undefined ? of.exact?.last.value : valueAt(of, at);
       (values[i] as HTMLElement).textContent = number(value);

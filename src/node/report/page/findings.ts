@@ -7,7 +7,7 @@ const SIGNS: Readonly<Record<string, string>> = { error: '▲', warning: '◆', 
 
 /** A severity, as a word and a sign. */
 export const badge = (severity: string): HTMLElement =>
-  h('span', { class: `badge ${severity}` }, `${SIGNS[severity] ?? '●'} ${severity}`);
+  h('span', { class: `badge is-${severity}` }, `${SIGNS[severity] ?? '●'} ${severity}`);
 
 /** Where something was found, for the charts: one per step, the most severe. */
 export function findingMarks({ runs }: ReportData): Map<number, string> {
@@ -46,7 +46,7 @@ function one(finding: FindingData, run: string | undefined, show: (step: number)
   const about = [run, level && `level ${level}`, reward && `reward ${reward}`].filter(Boolean).join(', ');
   return h(
     'li',
-    { class: `finding ${severity}` },
+    { class: `finding is-${severity}` },
     h('h3', {}, badge(severity), ' ', h('code', {}, code), about ? ` (${about})` : ''),
     h('p', {}, message),
     h(

@@ -84,21 +84,26 @@ function stateText({ state, secondsLeft, writtenAt }: HeadlineData): string {
   return writtenAt === undefined ? '' : `last step ${time(writtenAt)}`;
 }
 
-function findingsText({ findings }: HeadlineData): string {
-  const said = (['error', 'warning', 'note'] as const)
-    .filter((severity) => findings[severity] > 0)
-    .map((severity) => counted(findings[severity], severity));
-  return said.length === 0 ? 'None' : said.join(', ');
+const SEVERITIES = ['error', 'warning', 'note'] as const;
+
+/** How many there are of the worst kind. */
+function findingsText({ findings, worst: of }: HeadlineData): string {
+  const severity = SEVERITIES.find((name) => name === of?.severity);
+  return severity === undefined ? 'None' : counted(findings[severity], severity);
 }
 
-function worst({ worst: of }: HeadlineData): HTMLElement {
+function worst({ findings, worst: of }: HeadlineData): HTMLElement {
   if (of === undefined) return h('p', { class: 'note' }, 'Nothing that a person should look at.');
+  const others = SEVERITIES.filter((severity) => severity !== of.severity && findings[severity] > 0)
+    .map((severity) => counted(findings[severity], severity))
+    .join(', ');
   return h(
     'p',
     { class: 'note' },
     badge(of.severity),
     ' ',
-    h('a', { href: '#findings' }, of.code),
+    h('a', { href: '#findings', id: 'worst' }, of.code),
     `: ${of.message}`,
+    others && ` (and ${others})`,
   );
 }

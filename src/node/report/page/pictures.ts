@@ -78,7 +78,7 @@ function oneGroup({ kind, step, prompt, pictures: of }: GroupData): HTMLElement 
     h(
       'ul',
       { class: 'grid' },
-      ...of.map((picture, i) => h('li', {}, figure(picture, prompt, `sample ${i + 1}`))),
+      ...of.map((picture, i) => h('li', {}, figure(picture, prompt, `no. ${i + 1}`))),
     ),
   );
 }
@@ -86,7 +86,14 @@ function oneGroup({ kind, step, prompt, pictures: of }: GroupData): HTMLElement 
 function figure(picture: PictureData, prompt: string, title: string): HTMLElement {
   const { source, plan, total, scores } = picture;
   const alt = `Picture of “${prompt}”, ${title}${total === null ? '' : `, total ${number(total, 3)}`}`;
-  const image = source !== undefined && h('img', { src: source, alt, loading: 'lazy', decoding: 'async' });
+  const image =
+    source !== undefined &&
+    h('img', {
+      src: source,
+      alt,
+      ...(source.startsWith('data:') ? {} : { loading: 'lazy' }),
+      decoding: 'async',
+    });
   return h(
     'figure',
     {},

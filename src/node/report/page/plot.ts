@@ -51,7 +51,7 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
   let { curves } = chart;
 
   const series = looks.flatMap(({ color, dash }, i): UPlot.Series[] => {
-    const same = { stroke: () => colorOf(color), dash: [...(DASHES[dash % DASHES.length] ?? [])] };
+    const same = { stroke: () => colorOf(color), dash: dashOf(dash) };
     return [
       { ...same, label: `curve ${i}`, width: 1.75, points: { size: 5 } },
       { ...same, label: `smooth ${i}`, width: 2.25, points: { show: false } },
@@ -70,7 +70,14 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
       },
       series: [{}, ...series],
       axes: [
-        { ...axis(), values: (_, ticks) => ticks.map(whole), incrs: STEP_INCREMENTS, space: 64, size: 34 },
+        {
+          ...axis(),
+          values: (_, ticks) => ticks.map(whole),
+          incrs: STEP_INCREMENTS,
+          space: 64,
+          size: 28,
+          gap: 4,
+        },
         {
           ...axis(),
           values: (_, ticks) => ticks.map((tick) => number(tick)),
@@ -97,7 +104,10 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
   const look = () => {
     curves.forEach((of, i) => {
       const calm = smooth && of.smooth !== undefined;
-      (u.series[2 * i + 1] as UPlot.Series).alpha = calm ? 0.28 : 1;
+      Object.assign(u.series[2 * i + 1] as UPlot.Series, {
+        alpha: calm ? 0.28 : 1,
+        dash: calm ? [] : dashOf(looks[i]?.dash ?? 0),
+      });
       u.setSeries(2 * i + 1, { show: shown[i] ?? true });
       u.setSeries(2 * i + 2, { show: (shown[i] ?? true) && calm });
     });
@@ -127,6 +137,8 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
     dispose: () => u.destroy(),
   };
 }
+
+const dashOf = (dash: number): number[] => [...(DASHES[dash % DASHES.length] ?? [])];
 
 /** Lines of text and of the grid, in the theme's colours. */
 function axis(): UPlot.Axis {
