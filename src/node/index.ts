@@ -9,7 +9,7 @@ export { imageGrid } from './image-grid.js';
 export type { RunFinding, RunRecord } from './report/read-run.js';
 export { readRun } from './report/read-run.js';
 export type { ChangeData, HeadlineData } from './report/report-data.js';
-export type { PictureKind, RunPicture } from './report/run-picture.js';
+export type { RunPicture } from './report/run-picture.js';
 export type { RunLevel, RunReward, RunStep } from './report/run-step.js';
 export type { ServedReport, ServeReportOptions } from './report/serve-report.js';
 export { serveReport } from './report/serve-report.js';

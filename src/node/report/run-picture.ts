@@ -1,12 +1,10 @@
 import { fieldsOf, numberOf, stepOf } from './run-step.js';
 
-/** Why a picture was kept: the same prompt through training, or the best and the worst group of a step. */
-export type PictureKind = 'tracked' | 'best' | 'worst';
-
 /** One picture of a run, as `pictures.jsonl` has it. */
 export interface RunPicture {
   readonly step: number;
-  readonly kind: PictureKind;
+  /** The same prompt through training, or of the best or the worst group of a step. */
+  readonly kind: 'tracked' | 'best' | 'worst';
   readonly prompt: string;
   /** Which of the tracked prompts it is. */
   readonly promptIndex?: number;
@@ -23,7 +21,7 @@ export interface RunPicture {
   readonly scores: Readonly<Record<string, number | null>>;
 }
 
-const KINDS: readonly string[] = ['tracked', 'best', 'worst'];
+const KINDS = ['tracked', 'best', 'worst'] as const;
 
 /**
  * Reads one record of `pictures.jsonl`.
@@ -32,13 +30,12 @@ const KINDS: readonly string[] = ['tracked', 'best', 'worst'];
 export function readRunPicture(record: unknown): RunPicture | undefined {
   const fields = fieldsOf(record);
   const step = stepOf(fields.step);
-  const { kind, image, plan } = fields;
-  if (step === undefined || typeof image !== 'string' || typeof kind !== 'string' || !KINDS.includes(kind)) {
-    return undefined;
-  }
+  const { image, plan } = fields;
+  const kind = KINDS.find((known) => known === fields.kind);
+  if (step === undefined || typeof image !== 'string' || kind === undefined) return undefined;
   const [promptIndex, group] = [stepOf(fields.promptIndex), stepOf(fields.group)];
   return {
-    ...{ step, kind: kind as PictureKind, image },
+    ...{ step, kind, image },
     prompt: typeof fields.prompt === 'string' ? fields.prompt : (JSON.stringify(fields.prompt) ?? ''),
     ...(promptIndex !== undefined && { promptIndex }),
     ...(group !== undefined && { group }),

@@ -2,7 +2,7 @@ import type { ChartData, CurveData, PointData, ReportData } from '../report-data
 import { swatch } from './colors.js';
 import { h, scrollingTable } from './dom.js';
 import { number, whole } from './format.js';
-import { type CurveLook, type Plot, plot } from './plot.js';
+import { type CurveLook, type Plot, plot, rem } from './plot.js';
 
 /** A chart on the page, with its legend and its table. */
 export interface ChartCard {
@@ -144,7 +144,7 @@ export function chartCard({ data, chart, smooth: smoothAtFirst, marks }: CardInp
         at = step;
         readOut();
       };
-      const size = { width: Math.max(200, box.clientWidth), height: chart.main ? 300 : 190 };
+      const size = { width: Math.max(200, box.clientWidth), height: (chart.main ? 19 : 12) * rem() };
       drawn = plot(box, { chart: now, looks, smooth, ...size, marks, onPoint });
       watcher.observe(box);
     },
@@ -166,8 +166,9 @@ function inWords(label: string, { exact }: CurveData): string {
   return `${label}: from ${number(exact.first.value)} at step ${exact.first.step} to ${number(exact.last.value)} at step ${exact.last.step}.`;
 }
 
-/** The value of the kept point nearest to a step. */
+/** The value of the kept point nearest to a step; null before the curve begins and after it ends. */
 function valueAt({ steps, values }: CurveData, step: number): number | null {
+  if (step < (steps[0] ?? 0) || step > (steps.at(-1) ?? 0)) return null;
   let [low, high] = [0, steps.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -74,15 +74,16 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
           ...axis(),
           values: (_, ticks) => ticks.map(whole),
           incrs: STEP_INCREMENTS,
-          space: 64,
+          space: 4 * rem(),
           size: 28,
           gap: 4,
         },
         {
           ...axis(),
           values: (_, ticks) => ticks.map((tick) => number(tick)),
-          space: 34,
-          size: (_, values) => 18 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)),
+          space: 2.1 * rem(),
+          size: (_, values) =>
+            18 + 0.41 * rem() * Math.max(3, ...(values ?? []).map((value) => value.length)),
         },
       ],
       hooks: {
@@ -138,14 +139,18 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
   };
 }
 
+/** Text is as large as the page's, on a wall too. */
+export const rem = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+
 const dashOf = (dash: number): number[] => [...(DASHES[dash % DASHES.length] ?? [])];
 
 /** Lines of text and of the grid, in the theme's colours. */
 function axis(): UPlot.Axis {
   const grid = { stroke: () => styleValue('--grid'), width: 1 };
+  const font = `${0.75 * rem()}px system-ui, sans-serif`;
   return {
     stroke: () => styleValue('--muted'),
-    font: '12px system-ui, sans-serif',
+    font,
     grid,
     ticks: { ...grid, size: 4 },
   };
@@ -161,12 +166,13 @@ function joined(curves: readonly CurveData[], smooth: boolean): UPlot.AlignedDat
   );
 }
 
-/** The index nearest to another that has a number. */
+/** The index nearest to another that has a number; itself before the first and after the last one. */
 function nearest(values: readonly (number | null | undefined)[], at: number): number {
-  for (let distance = 0; distance < values.length; distance++) {
-    for (const i of [at - distance, at + distance]) if (typeof values[i] === 'number') return i;
-  }
-  return at;
+  let [before, after] = [at, at];
+  while (before >= 0 && typeof values[before] !== 'number') before--;
+  while (after < values.length && typeof values[after] !== 'number') after++;
+  if (before < 0 || after === values.length) return at;
+  return at - before <= after - at ? before : after;
 }
 
 /** A line with a sign at its top, of another shape for each severity, where something was found. */
