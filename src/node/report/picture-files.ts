@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import type { RgbImage } from '../../policy/policy.js';
 import { decodePng, encodePng } from '../../image/png.js';
+import type { RgbImage } from '../../policy/policy.js';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** A larger file is no sample of a model. */

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { readRun, reportLogger, writeReport } from 'bicot/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HOSTILE, writeDemoRun } from '../../../test/support/demo-run.mjs';
-import { decodePng, encodePng } from '../png.js';
+import { decodePng, encodePng } from '../../image/png.js';
 import { inData } from './html.js';
 import { jsonLinesReader } from './json-lines.js';
 import { shrink } from './picture-files.js';
