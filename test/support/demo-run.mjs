@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PNG } from 'pngjs';
+import { encode } from 'fast-png';
 
 /** What a page must show as words, and never run. */
 export const HOSTILE = '</script><img src=x onerror="globalThis.hacked = 1"><b>&amp;';
@@ -79,18 +79,17 @@ export function demoStep(step, of, next, { rewards, monitors, levels }) {
 
 /** A picture of blocks that becomes clearer with training. */
 function picture(next, of, size) {
-  const png = new PNG({ width: size, height: size });
+  const data = new Uint8Array(size * size * 3);
   const colors = Array.from({ length: 16 }, () => [next(), next(), next()]);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       const block = colors[4 * Math.floor((4 * y) / size) + Math.floor((4 * x) / size)];
       const blur = 0.5 * (1 - of) * (next() - 0.5);
       for (let c = 0; c < 3; c++)
-        png.data[4 * (y * size + x) + c] = 255 * Math.min(1, Math.max(0, block[c] + blur));
-      png.data[4 * (y * size + x) + 3] = 255;
+        data[3 * (y * size + x) + c] = 255 * Math.min(1, Math.max(0, block[c] + blur));
     }
   }
-  return PNG.sync.write(png);
+  return encode({ width: size, height: size, data, channels: 3, depth: 8 });
 }
 
 /**
