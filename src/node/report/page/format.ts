@@ -19,8 +19,15 @@ export function number(value: number | null | undefined, digits = 4): string {
   return text.replace('-', '−');
 }
 
+/** A number with three digits, zeros at its end too, so that numbers beside each other are as long. */
+export function figures(value: number | null | undefined): string {
+  const size = Math.abs(value ?? Number.NaN);
+  if (size === 0 || !(size >= 1e-3 && size < 1e3)) return number(value, 3);
+  return (value as number).toPrecision(3).replace('-', '−');
+}
+
 /** A number with its sign. */
-export const signed = (value: number): string => `${value >= 0 ? '+' : ''}${number(value, 3)}`;
+export const signed = (value: number): string => `${value >= 0 ? '+' : ''}${figures(value)}`;
 
 /** A time span as people say it. */
 export function duration(seconds: number): string {

@@ -2,7 +2,7 @@ import type { ChangeData, HeadlineData, ReportData, RunData } from '../report-da
 import { swatch } from './colors.js';
 import { h, scrollingTable } from './dom.js';
 import { badge } from './findings.js';
-import { counted, duration, number, signed, time, whole } from './format.js';
+import { counted, duration, figures, signed, time, whole } from './format.js';
 
 /** What is told in the first ten seconds: cards for one run, a table for several. */
 export function headline({ runs }: ReportData): HTMLElement {
@@ -64,7 +64,7 @@ function table(runs: readonly RunData[]): HTMLTableElement {
   );
 }
 
-const changeText = ({ from, to }: ChangeData): string => `${number(from, 3)} → ${number(to, 3)}`;
+const changeText = ({ from, to }: ChangeData): string => `${figures(from)} → ${figures(to)}`;
 
 const stepsText = ({ done, total }: HeadlineData): string =>
   total === undefined ? whole(done) : `${whole(done)} of ${whole(total)}`;

@@ -1,6 +1,6 @@
 import type { GroupData, PictureData, ReportData, RunData } from '../report-data.js';
 import { h } from './dom.js';
-import { number, whole } from './format.js';
+import { figures, whole } from './format.js';
 import { enlarge } from './viewer.js';
 
 /** The step whose groups are shown, by run; kept when the page is told more. */
@@ -85,7 +85,7 @@ function oneGroup({ kind, step, prompt, pictures: of }: GroupData): HTMLElement 
 
 function figure(picture: PictureData, prompt: string, title: string): HTMLElement {
   const { source, plan, total, scores } = picture;
-  const alt = `Picture of “${prompt}”, ${title}${total === null ? '' : `, total ${number(total, 3)}`}`;
+  const alt = `Picture of “${prompt}”, ${title}${total === null ? '' : `, total ${figures(total)}`}`;
   const image =
     source !== undefined &&
     h('img', {
@@ -112,7 +112,7 @@ function figure(picture: PictureData, prompt: string, title: string): HTMLElemen
     h(
       'figcaption',
       {},
-      h('span', { class: 'line' }, h('span', {}, title), h('b', {}, number(total, 3))),
+      h('span', { class: 'line' }, h('span', {}, title), h('b', {}, figures(total))),
       plan !== undefined && h('p', { class: 'plan' }, plan),
       Object.keys(scores).length > 0 &&
         h('details', {}, h('summary', { 'aria-label': `Scores, ${title}` }, 'Scores'), scoreList(scores)),
@@ -125,6 +125,6 @@ export function scoreList(scores: PictureData['scores']): HTMLElement {
   return h(
     'dl',
     { class: 'scores' },
-    ...Object.entries(scores).flatMap(([name, score]) => [h('dt', {}, name), h('dd', {}, number(score, 3))]),
+    ...Object.entries(scores).flatMap(([name, score]) => [h('dt', {}, name), h('dd', {}, figures(score))]),
   );
 }

@@ -60,7 +60,7 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
   const u = new uPlot(
     {
       ...{ width: input.width, height: input.height, legend: { show: false }, padding: [12, 12, 0, 0] },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: (_, least, greatest) => rangeOf(least, greatest) } },
       cursor: {
         sync: { key: 'bicot' },
         focus: { prox: -1 },
@@ -143,6 +143,14 @@ export function plot(box: HTMLElement, input: PlotInput): Plot {
 export const rem = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
 
 const dashOf = (dash: number): number[] => [...(DASHES[dash % DASHES.length] ?? [])];
+
+/** The values that an axis shows; around those that are all one, or none, a little. */
+function rangeOf(least: number | null, greatest: number | null): UPlot.Range.MinMax {
+  if (least === null || greatest === null) return [0, 1];
+  if (least === greatest)
+    return least === 0 ? [0, 1] : [least - 0.1 * Math.abs(least), least + 0.1 * Math.abs(least)];
+  return uPlot.rangeNum(least, greatest, 0.1, true);
+}
 
 /** Lines of text and of the grid, in the theme's colours. */
 function axis(): UPlot.Axis {
