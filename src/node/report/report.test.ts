@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readRun, reportLogger, writeReport } from 'bicot/node';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HOSTILE, writeDemoRun } from '../../../test/support/demo-run.mjs';
 import { decodePng, encodePng } from '../../image/png.js';
 import { inData } from './html.js';
@@ -319,6 +319,15 @@ describe('writeReport', () => {
     expect([small.width, small.height]).toEqual([2, 1]);
     expect([...small.data]).toEqual([75, 85, 95, 135, 145, 155]);
     expect(decodePng(encodePng(small))).toEqual(small);
+  });
+
+  it('that cannot be written does not end a training', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const log = reportLogger(folder, { everySeconds: 0 });
+    await log({} as never);
+    await log({} as never);
+    expect(warned.mock.calls).toEqual([[expect.stringMatching(/no report of .*has no run in it.*goes on/)]]);
+    warned.mockRestore();
   });
 
   it('is kept up to date by a logger', async () => {

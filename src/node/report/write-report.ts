@@ -59,6 +59,7 @@ export interface ReportLoggerOptions extends ReportOptions {
 /**
  * A logger that keeps `report.html` up to date: it writes it after the first step, then as often as `everySeconds` says,
  * from the files that the loggers before it in the list have written. Call `writeReport` when the training is over.
+ * A report that can't be written does not end the training: the first time it is said as a warning.
  * @param folder the run's
  * @throws BicotError `value` for options that make no sense
  */
@@ -66,10 +67,15 @@ export function reportLogger(folder: string, options: ReportLoggerOptions = {}):
   const { everySeconds = 60, ...rest } = options;
   assertNumber('reportLogger', 'everySeconds', everySeconds, NOT_NEGATIVE);
   const write = reportWriter(folder, rest);
-  let next = 0;
+  let [next, said] = [0, false];
   return async () => {
     if (performance.now() < next) return;
-    await write();
+    await write().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!said)
+        console.warn(`reportLogger: no report of ${folder} was written (${reason}). Training goes on.`);
+      said = true;
+    });
     next = performance.now() + 1000 * everySeconds;
   };
 }
