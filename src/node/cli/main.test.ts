@@ -25,6 +25,8 @@ describe('the bicot command', () => {
       /--gpu .*not yet run on a GPU[\s\S]*--tf VERSION .*2\.21\.0[\s\S]*apt install/,
     ],
     [['doctor', '--help'], /^usage: bicot doctor/],
+    [['report', '--help'], /^usage: bicot report RUN\.\.\.[\s\S]*--out FILE/],
+    [['watch', '--help'], /^usage: bicot watch RUN\.\.\.[\s\S]*--port PORT/],
   ])('answers %o', async (args, answer) => {
     expect(await main(args)).toBe(0);
     expect(printed.join('\n')).toMatch(answer);
@@ -44,6 +46,10 @@ describe('the bicot command', () => {
     [['install-native', '--tf'], /install-native: Option '--tf <value>' argument missing/],
     [['install-native', 'gpu'], /install-native: Unexpected argument 'gpu'/],
     [['doctor', '--backend'], /doctor: Option '--backend <value>' argument missing/],
+    [['report'], /report: of which run\?/],
+    [['report', 'runs/a', '--uot', 'b'], /report: Unknown option '--uot'/],
+    [['watch'], /watch: which run\?/],
+    [['watch', 'runs/a', '--port', '80000'], /--port is '80000'/],
   ])('does not understand %o, in words', async (args, message) => {
     expect(await main(args)).toBe(2);
     expect(complained.join('\n')).toMatch(message);
@@ -53,6 +59,8 @@ describe('the bicot command', () => {
   it.each([
     [['install-native', '--project', '/nowhere'], /no folder \/nowhere/],
     [['doctor', '--backend', 'cuda'], /Unknown backend 'cuda'/],
+    [['report', '/nowhere'], /no folder \/nowhere/],
+    [['watch', '/nowhere'], /no folder \/nowhere/],
   ])('fails in words: %o', async (args, message) => {
     expect(await main(args)).toBe(1);
     expect(complained.join('\n')).toMatch(message);

@@ -17,6 +17,14 @@ const COMMANDS: Readonly<
     summary: 'builds native TensorFlow for the backends node and node-gpu',
     load: async () => (await import('./install-native.js')).installNativeCommand,
   },
+  report: {
+    summary: 'writes what a run did, or several, into one HTML file',
+    load: async () => (await import('./report.js')).reportCommand,
+  },
+  watch: {
+    summary: 'shows a run, or several, in the browser while they go on',
+    load: async () => (await import('./watch.js')).watchCommand,
+  },
 };
 
 /**

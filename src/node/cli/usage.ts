@@ -18,8 +18,30 @@ export function parseOptions<const Options extends OptionsConfig>(
   args: readonly string[],
   options: Options,
 ) {
+  return parseCommand(command, args, options, false).values;
+}
+
+/**
+ * Reads the options of a command that takes folders or other names too, in `positionals`.
+ * @param command for the message
+ * @throws UsageError for an option that is unknown or without its value
+ */
+export function parseArguments<const Options extends OptionsConfig>(
+  command: string,
+  args: readonly string[],
+  options: Options,
+) {
+  return parseCommand(command, args, options, true);
+}
+
+function parseCommand<const Options extends OptionsConfig>(
+  command: string,
+  args: readonly string[],
+  options: Options,
+  allowPositionals: boolean,
+) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options, allowPositionals });
   } catch (cause) {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(/\.(?:\s|$)|\n/);
     throw new UsageError(`bicot ${command}: ${reason}. \`npx bicot ${command} --help\` lists the options.`, {
