@@ -183,6 +183,21 @@ describe('a run with checkpoints', () => {
     expect(last.weights).toEqual(whole.weights);
   });
 
+  it('does not save a step that could not be logged', async () => {
+    const folder = memoryFolder();
+    const logged: number[] = [];
+    const full = ({ metrics }: { metrics: { step: number } }): void => {
+      if (metrics.step === 3) throw new Error('ENOSPC');
+      logged.push(metrics.step);
+    };
+    await expect(endless(run, { checkpoints: { folder, every: 2 }, loggers: [full] })).rejects.toThrow(
+      'ENOSPC',
+    );
+    const again = ({ metrics }: { metrics: { step: number } }): void => void logged.push(metrics.step);
+    await endless(run, { checkpoints: { folder }, resume: 'must', loggers: [again] });
+    expect(logged).toEqual([0, 1, 2, 2, 3, 4, 5]);
+  });
+
   it('never writes what is in the middle of a step', async () => {
     const folder = memoryFolder();
     const stop = new AbortController();
