@@ -26,7 +26,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { demoStep, HOSTILE, random, writeDemoRun } from '../../support/demo-run.mjs';
-import { contrasts, headingLevels, nameless, openPage, tableValues } from './page.mjs';
+import { close, curvesOf, NAMES } from './curves.mjs';
+import { keyboardWalk } from './keyboard.mjs';
+import { contrasts, expect, headingLevels, nameless, openPage, tableValues } from './page.mjs';
 
 const { values: flags, positionals } = parseArgs({
   options: { screenshots: { type: 'string' } },
@@ -38,11 +40,6 @@ const scratch = mkdtempSync(join(tmpdir(), 'bicot-report-'));
 const screenshots = flags.screenshots ? resolve(flags.screenshots) : join(scratch, 'screenshots');
 const MOST_BYTES = 5e6;
 const MOST_SECONDS = 3;
-const NAMES = {
-  rewards: ['objects', 'colours', 'aesthetic'],
-  monitors: ['judge'],
-  levels: ['semantic', 'token'],
-};
 let failed = 0;
 
 const say = (verdict, name, more) => console.log(`${verdict} - report: ${name}${more ? ` (${more})` : ''}`);
@@ -55,10 +52,6 @@ async function check(name, run) {
     failed++;
     say('not ok', name, error instanceof Error ? error.message : String(error));
   }
-}
-
-function expect(holds, otherwise) {
-  if (!holds) throw new Error(otherwise);
 }
 
 if (!existsSync(chromium)) {
@@ -264,105 +257,6 @@ async function ofOneRun(records) {
     again.assertQuiet();
     await again.page.close();
   });
-}
-
-/** The curves that a demo run must have: chart, curve and where a record has the number. */
-function curvesOf() {
-  return [
-    ['total', 'total', ({ reward }) => reward.mean],
-    ...NAMES.rewards.map((name) => [`reward-${name}`, name, ({ reward }) => reward.byMember[name].mean]),
-    ['monitor-judge', 'judge', ({ reward }) => reward.monitors.judge.mean],
-    ...NAMES.levels.flatMap((name) => [
-      ['kl', name, ({ levels }) => levels[name].kl],
-      ['ratio', name, ({ levels }) => levels[name].maxRatioDeviation],
-      ['entropy', name, ({ levels }) => levels[name].entropy],
-      ['clip', name, ({ levels }) => levels[name].clipFraction],
-    ]),
-    ['gradient', 'Gradient norm', ({ gradNorm }) => gradNorm],
-    ['zero-variance', 'Groups without spread', ({ advantages }) => advantages.zeroVarianceFraction],
-    ['throughput', 'Throughput', ({ tokensPerSecond }) => tokensPerSecond],
-    ['seconds', 'Time of a step', ({ seconds }) => seconds.total],
-    ['rate', 'Learning rate', ({ learningRate }) => learningRate],
-  ];
-}
-
-/** Whether a number in words is a number, to the digits that are shown. */
-function close(text, value) {
-  const number = Number(text.replaceAll('−', '-').replaceAll(',', ''));
-  return Math.abs(number - value) <= 6e-3 * Math.abs(value);
-}
-
-/** Goes through the whole page with Tab, and does with keys what a mouse can do. */
-async function keyboardWalk({ page, until, text }) {
-  await page.evaluate(() =>
-    document.activeElement instanceof HTMLElement ? document.activeElement.blur() : undefined,
-  );
-  const seen = [];
-  for (let i = 0; i < 400; i++) {
-    await page.keyboard.press('Tab');
-    const here = await page.evaluate(() => {
-      const element = document.activeElement;
-      if (!element || element === document.body) return undefined;
-      const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      const visible =
-        element.checkVisibility() && outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2;
-      return {
-        what: `${element.tagName}.${element.className}#${element.id}`,
-        text: element.textContent.slice(0, 30),
-        visible,
-      };
-    });
-    if (here === undefined) break;
-    expect(here.visible, `focus cannot be seen on ${here.what} ${here.text}`);
-    seen.push(here);
-  }
-  expect(seen[0]?.text === 'Skip to the report', `the first stop is ${seen[0]?.what}`);
-  const can = await page.$$eval(
-    'a[href], button, select, input, summary, [tabindex="0"]',
-    (all) => all.filter((element) => element.checkVisibility()).length,
-  );
-  expect(seen.length === can, `${seen.length} stops, but ${can} things can be used`);
-
-  await page.focus('#chart-total .plot');
-  await page.keyboard.press('ArrowLeft');
-  await page.keyboard.press('ArrowLeft');
-  expect((await text('#chart-total .where')) === 'step 118', await text('#chart-total .where'));
-  await page.keyboard.press('Home');
-  expect((await text('#chart-total .where')) === 'step 0', await text('#chart-total .where'));
-  await page.keyboard.press('Escape');
-  expect((await text('#chart-total .where')) === 'last step', await text('#chart-total .where'));
-
-  await page.focus('#findings .link');
-  await page.keyboard.press('Enter');
-  expect((await text('#chart-kl .where')) === 'step 95', await text('#chart-kl .where'));
-  await page.focus('#chart-kl .key');
-  await page.keyboard.press('Enter');
-  expect(
-    (await page.$eval('#chart-kl button.key', (key) => key.getAttribute('aria-pressed'))) === 'false',
-    'a curve cannot be hidden',
-  );
-  await page.focus('#theme');
-  await page.keyboard.press('Enter');
-  await page.keyboard.press('Enter');
-  expect(
-    (await page.evaluate(() => document.documentElement.dataset.theme)) === 'dark',
-    'the theme does not change',
-  );
-  await page.keyboard.press('Enter');
-  await page.focus('#chart-total summary');
-  await page.keyboard.press('Enter');
-  expect(await page.$eval('#chart-total details', ({ open: is }) => is), 'the numbers do not open');
-  await page.focus('.picture');
-  await page.keyboard.press('Enter');
-  await until(() => document.querySelector('dialog[open] img')?.naturalWidth > 0);
-  await page.keyboard.press('Escape');
-  await until(
-    () => document.querySelector('dialog') === null && document.activeElement?.className === 'picture',
-  );
-  await page.focus('#pictures select');
-  await page.keyboard.press('ArrowUp');
-  await until(() => document.querySelector('.group').getAttribute('aria-label') === 'Best group of step 80');
-  return `${seen.length} stops`;
 }
 
 async function ofSeveral() {

@@ -6,8 +6,9 @@ const THEMES = ['auto', 'light', 'dark'] as const;
 export function themeButton(onChange: () => void): HTMLElement {
   let theme = THEMES.find((name) => name === memory.get('theme')) ?? 'auto';
   const button = h('button', { type: 'button', class: 'quiet', id: 'theme' });
+  const system = matchMedia('(prefers-color-scheme: dark)');
   const apply = () => {
-    document.documentElement.dataset.theme = theme;
+    document.documentElement.dataset.theme = theme === 'auto' ? (system.matches ? 'dark' : 'light') : theme;
     button.textContent = `Theme: ${theme}`;
   };
   button.addEventListener('click', () => {
@@ -16,7 +17,10 @@ export function themeButton(onChange: () => void): HTMLElement {
     apply();
     onChange();
   });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', onChange);
+  system.addEventListener('change', () => {
+    apply();
+    onChange();
+  });
   apply();
   return button;
 }
