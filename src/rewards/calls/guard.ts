@@ -85,7 +85,9 @@ export function callGuard(settings: CallSettings): Guard {
         return { results: error.results };
       }
       // A reward that heeds its signal may be quicker to say so than the time limit.
-      const late = error instanceof TaskCancelledError || isBicotError(error, 'aborted');
+      const late =
+        settings.timeout !== undefined &&
+        (error instanceof TaskCancelledError || isBicotError(error, 'aborted'));
       if (!late && isBug(error)) throw error;
       if (breaker && isBrokenCircuitError(error)) {
         const reason = `not asked: it failed ${breaker.failures} times in a row (${lastError}) and is tried again ${breaker.pause} ms after that`;
