@@ -311,6 +311,7 @@ export {
 export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 // Training
 export type { ApplyOptions } from './train/apply.js';
+export { loadRunWeights, type RunWeightsOptions } from './train/checkpoints/load-weights.js';
 export type { CheckpointOptions, Resume } from './train/checkpoints/options.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
 export {

@@ -16,6 +16,13 @@ export { serveReport } from './report/serve-report.js';
 export type { ReportLoggerOptions, ReportOptions, WrittenReport } from './report/write-report.js';
 export { reportLogger, writeReport } from './report/write-report.js';
 export { fileRewardStore } from './reward-store.js';
+export {
+  defineRun,
+  type LearningRate,
+  type RunDefinition,
+  type RunParts,
+  type RunSettings,
+} from './run/definition.js';
 export { findingsLogger } from './run/findings-logger.js';
 export { metricsLogger } from './run/metrics-logger.js';
 export type { WritingOptions } from './run/patience.js';

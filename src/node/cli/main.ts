@@ -9,6 +9,22 @@ export type RunCommand = (args: readonly string[]) => Promise<number>;
 const COMMANDS: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<RunCommand> }>
 > = {
+  train: {
+    summary: 'trains as a configuration says',
+    load: async () => (await import('./train.js')).trainCommand,
+  },
+  resume: {
+    summary: 'goes on with a run that was stopped',
+    load: async () => (await import('./resume.js')).resumeCommand,
+  },
+  eval: {
+    summary: "measures a run's weights, with intervals, and compares them",
+    load: async () => (await import('./eval.js')).evalCommand,
+  },
+  sample: {
+    summary: "draws a prompt with a run's weights",
+    load: async () => (await import('./sample.js')).sampleCommand,
+  },
   doctor: {
     summary: 'examines a backend and says what is wrong and what to do',
     load: async () => (await import('./doctor.js')).doctorCommand,

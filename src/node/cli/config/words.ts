@@ -1,0 +1,61 @@
+import { BicotError } from '../../../errors.js';
+
+/** What valibot says is wrong. */
+export interface Issue {
+  readonly message: string;
+  readonly expected?: string | null;
+  readonly received: string;
+  readonly type: string;
+  readonly input: unknown;
+  readonly path?: readonly { readonly key: unknown }[];
+}
+
+/** @param where the file; each issue names field, value and what is allowed */
+export function configError(where: string, issues: readonly Issue[], known: readonly string[]): BicotError {
+  const lines = issues.slice(0, 5).map((issue) => inWords(issue, known));
+  const more = issues.length > 5 ? ` And ${issues.length - 5} more.` : '';
+  return new BicotError('value', `${where}: ${lines.join('; ')}.${more} docs/cli.md lists the fields.`);
+}
+
+function inWords({ message, expected, input, type, path = [] }: Issue, known: readonly string[]): string {
+  const field = path.map(({ key }) => String(key)).join('.') || 'the configuration';
+  if (type === 'strict_object' && expected === 'never') {
+    const name = String(path.at(-1)?.key);
+    const near = nearest(name, known);
+    return `there is no field ${field}${near ? `; did you mean ${near}` : ''}`;
+  }
+  if (input === undefined) return `${field} is missing; expected ${wanted(message, expected)}`;
+  return `${field} is ${short(input)}; expected ${wanted(message, expected)}`;
+}
+
+/** Rules of bicot's own speak for themselves; the library's messages begin with "Invalid". */
+const wanted = (message: string, expected: string | null | undefined): string =>
+  message.startsWith('Invalid') ? (expected ?? 'something else') : message;
+
+const short = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+};
+
+/** The known name with the fewest edits to it, if they are few. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((one) => ({ one, edits: distance(name.toLowerCase(), one.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const [best] = ranked;
+  return best && best.edits <= Math.max(1, name.length / 3) ? best.one : undefined;
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

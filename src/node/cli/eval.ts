@@ -1,0 +1,134 @@
+import { join, resolve } from 'node:path';
+import { BicotError } from '../../errors.js';
+import { compareEvaluations } from '../../evaluation/compare.js';
+import { formatComparison, formatSummary } from '../../evaluation/format.js';
+import { summarize } from '../../evaluation/summarize.js';
+import { type Evaluation, evaluate } from '../../train/evaluate.js';
+import { writeFileAtomic } from '../files.js';
+import { type StartedRun, startRun } from './runs/parts.js';
+import { type ProgressOutput, progressOutput } from './runs/progress.js';
+import { savedConfig } from './runs/saved.js';
+import { loadWeightsOf, WEIGHTS_HELP, WEIGHTS_OPTIONS } from './runs/weights.js';
+import { parseArguments, UsageError } from './usage.js';
+
+const HELP = `usage: bicot eval RUN [options]
+
+Draws a run's evaluation prompts and asks its rewards and monitors: means with 95 % intervals, by type of prompt.
+
+${WEIGHTS_HELP}
+  --against X      compare with another checkpoint of the run, or with another run's folder, in pairs; or with \`base\`, the
+                   weights that the run began with
+  --samples N      pictures of each prompt; default: what the configuration says, or 4
+  --prompts N      the first N prompts only
+  --seed N         default 0
+  --json FILE      write the numbers
+  --help           this text`;
+
+/**
+ * `bicot eval`
+ * @returns the exit status
+ * @throws BicotError `value` for a folder without a run, `checkpoint` for one without such weights; UsageError
+ */
+export async function evalCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArguments('eval', args, {
+    ...WEIGHTS_OPTIONS,
+    against: { type: 'string' },
+    samples: { type: 'string' },
+    prompts: { type: 'string' },
+    seed: { type: 'string' },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const [run, ...more] = positionals;
+  if (run === undefined || more.length > 0) {
+    throw new UsageError('bicot eval: which run? For example `npx bicot eval runs/1`.');
+  }
+  const output = progressOutput(process.stdout);
+  const { definition } = await savedConfig(run, values['allow-changes'] === true);
+  const started = await startRun(definition);
+  const numbers = {
+    samples: countOf('samples', values.samples),
+    prompts: countOf('prompts', values.prompts),
+    seed: countOf('seed', values.seed),
+  };
+  try {
+    // Before any other weights are put in.
+    const base = values.against === 'base' ? await evaluated(started, numbers, output) : undefined;
+    const step = await loadWeightsOf('eval', run, started.policy.variables, values);
+    const evaluation = await evaluated(started, numbers, output);
+    output.print(`${run}, step ${step}, ${started.backend}\n`);
+    const options = { by: started.typeOf };
+    const summary = summarize(evaluation, options);
+    output.print(formatSummary(summary));
+    const other = base ?? (await otherOf(values, { run, started, numbers, output }));
+    const comparison = other && compareEvaluations(other, evaluation, options);
+    if (comparison) output.print(`\nagainst ${values.against}:\n${formatComparison(comparison)}`);
+    if (values.json !== undefined) {
+      const content = { run: resolve(run), step, summary, ...(comparison && { comparison }) };
+      await writeFileAtomic(values.json, `${JSON.stringify(content, null, 2)}\n`);
+    }
+  } finally {
+    started.policy.dispose?.();
+  }
+  return 0;
+}
+
+interface Numbers {
+  readonly samples?: number;
+  readonly prompts?: number;
+  readonly seed?: number;
+}
+
+function countOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new UsageError(`bicot eval: --${name} is ${text}; expected a whole number.`);
+}
+
+function evaluated(
+  { rollout, reward, prompts, evaluation }: StartedRun,
+  numbers: Numbers,
+  output: ProgressOutput,
+): Promise<Evaluation> {
+  const all = evaluation?.prompts ?? prompts;
+  return evaluate({
+    rollout,
+    reward: evaluation?.reward ?? reward,
+    prompts: all.slice(0, numbers.prompts ?? all.length),
+    samplesPerPrompt: numbers.samples ?? evaluation?.samplesPerPrompt ?? 4,
+    seed: numbers.seed ?? 0,
+    onProgress: ({ prompts: done, total }) => output.update(`${done} of ${total} prompts …`),
+  });
+}
+
+interface Other {
+  readonly run: string;
+  readonly started: StartedRun;
+  readonly numbers: Numbers;
+  readonly output: ProgressOutput;
+}
+
+/** The other side of a comparison; it uses the same policy object, whose weights are replaced. */
+async function otherOf(
+  { against, ema }: { readonly against?: string; readonly ema?: boolean },
+  { run, started, numbers, output }: Other,
+): Promise<Evaluation | undefined> {
+  if (against === undefined) return undefined;
+  const ofRun = /^(\d+|last|best)$/.test(against);
+  const folder = ofRun ? run : against;
+  const checkpoint = ofRun ? against : 'last';
+  try {
+    await loadWeightsOf('eval', folder, started.policy.variables, { checkpoint, ema });
+  } catch (cause) {
+    throw new BicotError(
+      'value',
+      `--against ${against}: ${(cause as Error).message} Name base, a checkpoint of ${run}, or the folder of a run of the same model (${join('runs', '2')}).`,
+      { cause },
+    );
+  }
+  return evaluated(started, numbers, output);
+}

@@ -1,0 +1,53 @@
+import { loadConfig } from './config/load.js';
+import { progressOutput } from './runs/progress.js';
+import { trainRun } from './runs/train-run.js';
+import { parseArguments, UsageError } from './usage.js';
+
+const HELP = `usage: bicot train CONFIG [options]
+
+Trains as a configuration says, in JSON or TypeScript (docs/cli.md), into a folder of its own: metrics, pictures, checkpoints,
+files for TensorBoard, report.html. Ctrl-C saves and says how to go on.
+
+  --out DIR        the run's folder; default: what CONFIG says, or runs/ and its name
+  --set FIELD=VALUE  another value for a field, e.g. --set groupSize=16 --set learningRate.peak=1e-5; may be repeated
+  --steps N        the same as --set steps=N
+  --json           one JSON object a line, for programs
+  --help           this text
+
+Exit status: 0 all steps are made, 1 an error, 2 not understood, 130 stopped and saved.`;
+
+/**
+ * `bicot train`
+ * @returns the exit status
+ * @throws BicotError as `train` does, `value` for a configuration that makes no sense; UsageError
+ */
+export async function trainCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArguments('train', args, {
+    out: { type: 'string' },
+    set: { type: 'string', multiple: true },
+    steps: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) {
+    throw new UsageError(
+      'bicot train: by which configuration? For example `npx bicot train bicot.config.ts`.',
+    );
+  }
+  const overrides = [
+    ...(values.set ?? []),
+    ...(values.steps === undefined ? [] : [`steps=${values.steps}`]),
+    ...(values.out === undefined ? [] : [`out=${JSON.stringify(values.out)}`]),
+  ];
+  const config = await loadConfig(file, overrides);
+  return trainRun({
+    config,
+    resume: 'never',
+    output: progressOutput(process.stdout, { json: values.json === true }),
+  });
+}
