@@ -61,7 +61,7 @@ export async function evalCommand(args: readonly string[]): Promise<number> {
     const step = await loadWeightsOf('eval', run, started.policy.variables, values);
     const evaluation = await evaluated(started, numbers, output);
     output.print(`${run}, step ${step}, ${started.backend}\n`);
-    const options = { by: started.typeOf };
+    const options = started.typeOf ? { by: started.typeOf } : {};
     const summary = summarize(evaluation, options);
     output.print(formatSummary(summary));
     const other = base ?? (await otherOf(values, { run, started, numbers, output }));

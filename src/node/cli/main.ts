@@ -9,6 +9,10 @@ export type RunCommand = (args: readonly string[]) => Promise<number>;
 const COMMANDS: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<RunCommand> }>
 > = {
+  demo: {
+    summary: 'trains a small model that comes with bicot, and shows before and after',
+    load: async () => (await import('./demo.js')).demoCommand,
+  },
   train: {
     summary: 'trains as a configuration says',
     load: async () => (await import('./train.js')).trainCommand,

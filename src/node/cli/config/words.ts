@@ -24,8 +24,10 @@ function inWords({ message, expected, input, type, path = [] }: Issue, known: re
     const near = nearest(name, known);
     return `there is no field ${field}${near ? `; did you mean ${near}` : ''}`;
   }
-  if (input === undefined) return `${field} is missing; expected ${wanted(message, expected)}`;
-  return `${field} is ${short(input)}; expected ${wanted(message, expected)}`;
+  const what = wanted(message, expected);
+  // Of a field that is not there, the library only knows the name.
+  if (input === undefined) return `${field} is missing${what.startsWith('"') ? '' : `; expected ${what}`}`;
+  return `${field} is ${short(input)}; expected ${what}`;
 }
 
 /** Rules of bicot's own speak for themselves; the library's messages begin with "Invalid". */

@@ -1,0 +1,149 @@
+/** The commands that train, go on, measure and draw, in processes of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodePng } from '../src/image/png.js';
+import { type FaultServer, startFaultServer } from './support/fault-server.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'bicot-cli-'));
+const bin = join(root, 'src/node/cli/bin.ts');
+
+interface Finished {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `bicot` in the work folder. @param during is told what it prints, while it runs */
+function bicot(args: readonly string[], during: (child: ChildProcess, out: string) => void = () => {}) {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), bin, ...args], {
+    cwd: work,
+    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), NO_COLOR: '1' },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk;
+    during(child, out);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk;
+  });
+  return new Promise<Finished>((resolve) => child.on('close', (status) => resolve({ status, out, err })));
+}
+
+const metrics = (run: string): string[] =>
+  readFileSync(join(work, run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { tokensPerSecond: _, seconds: __, calls: ___, ...same } = JSON.parse(line);
+      return JSON.stringify(same);
+    });
+
+describe('bicot', { timeout: 120_000 }, () => {
+  let server: FaultServer;
+  beforeAll(async () => {
+    server = await startFaultServer([]); // always right
+    mkdirSync(work, { recursive: true });
+    const rows = ['a red cube', 'two blue birds', 'a dog'].map((prompt) =>
+      JSON.stringify({ prompt, task_type: 'object', nouns: ['thing'] }),
+    );
+    writeFileSync(join(work, 'prompts.jsonl'), rows.join('\n'));
+    const config = {
+      model: {
+        type: 'janus',
+        folder: join(root, 'test/fixtures/janus/original'),
+        ...{ lora: { rank: 2 }, system: '', instruction: 'Plan {}.', planTokens: 4, guidance: 2 },
+      },
+      prompts: 'prompts.jsonl',
+      rewards: { remote: { type: 'http', url: server.url } },
+      ...{ steps: 6, learningRate: { peak: 0.01 }, groupSize: 2, promptsPerStep: 1, backend: 'wasm' },
+      ...{ checkpoints: { every: 2, best: 'remote' }, ema: { decay: 0.5 }, track: { prompts: 1, every: 3 } },
+    };
+    writeFileSync(join(work, 'tiny.json'), JSON.stringify(config));
+  });
+  afterAll(async () => {
+    await server.close();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  it('trains in plain lines, and leaves a folder with a report', async () => {
+    const { status, out, err } = await bicot(['train', 'tiny.json', '--out', 'whole']);
+    expect(err).toBe('');
+    expect(status).toBe(0);
+    expect(out).toMatch(/step 6\/6 █+ reward 0\.\d+/);
+    expect(out).toMatch(/6 steps are made · \S+report\.html/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is the point
+    expect(out).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
+    expect(metrics('whole')).toHaveLength(6);
+    expect(readdirSync(join(work, 'whole'))).toEqual(
+      expect.arrayContaining(['checkpoints', 'config.json', 'metrics.jsonl', 'pictures', 'report.html']),
+    );
+  });
+
+  it('is stopped by Ctrl-C, says how to go on, and goes on to the same end', async () => {
+    let sent = false;
+    const stopped = await bicot(['train', 'tiny.json', '--out', 'part'], (child, out) => {
+      if (!sent && out.includes('step 3/6')) sent = child.kill('SIGINT');
+    });
+    expect(stopped.status).toBe(130);
+    expect(stopped.out).toMatch(/Stopped and saved\. To go on: npx bicot resume \S+part/);
+    expect(metrics('part').length).toBeLessThan(6);
+    const resumed = await bicot(['resume', 'part', '--json']);
+    expect(resumed).toMatchObject({ status: 0, err: '' });
+    const events = resumed.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.at(-1)).toMatchObject({ event: 'done', steps: 6 });
+    expect(events[0]).toMatchObject({ event: 'step' });
+    expect(metrics('part')).toEqual(metrics('whole'));
+  });
+
+  it('draws a prompt with a run, and measures it beside its base', async () => {
+    const sampled = await bicot([
+      'sample',
+      'whole',
+      'A red cube!',
+      '--n',
+      '3',
+      '--json',
+      '--checkpoint',
+      'best',
+    ]);
+    expect(sampled.err).toBe('');
+    const { picture, samples, step } = JSON.parse(sampled.out);
+    expect(samples).toHaveLength(3);
+    expect(samples[0].score).toBeGreaterThan(0);
+    expect(picture).toBe(join('whole', 'samples', `a-red-cube-step-${step}-seed-0.png`));
+    expect(decodePng(readFileSync(join(work, picture))).width).toBeGreaterThan(16);
+    const measured = await bicot([
+      ...['eval', 'whole', '--samples', '2', '--against', 'base', '--json', 'numbers.json'],
+    ]);
+    expect(measured).toMatchObject({ status: 0, err: '' });
+    expect(measured.out).toMatch(/\| total +\| all/);
+    const { summary, comparison } = JSON.parse(readFileSync(join(work, 'numbers.json'), 'utf8'));
+    expect(summary.rows[0]).toMatchObject({ measure: 'total', samples: 6, prompts: 3 });
+    expect(comparison.rows[0]).toMatchObject({ measure: 'total' });
+  });
+
+  it('refuses in words, with the status of a misunderstanding or of an error', async () => {
+    const wrong = await bicot(['train', 'tiny.json', '--set', 'groupsize=4', '--out', 'x']);
+    expect(wrong).toMatchObject({ status: 1, out: '' });
+    expect(wrong.err).toMatch(/there is no field groupsize; did you mean groupSize/);
+    const again = await bicot(['train', 'tiny.json', '--out', 'whole']);
+    expect(again.status).toBe(1);
+    expect(again.err).toMatch(/whole\/checkpoints holds a run that has come to step 6/);
+    expect(metrics('whole')).toHaveLength(6);
+    const none = await bicot(['resume', 'nowhere']);
+    expect(none.err).toMatch(/nowhere is no folder of a run/);
+    expect(await bicot(['eval'])).toMatchObject({ status: 2 });
+    writeFileSync(join(work, 'tiny.json'), `${readFileSync(join(work, 'tiny.json'), 'utf8')} `);
+    const changed = await bicot(['sample', 'whole', 'x']);
+    expect(changed.err).toMatch(/tiny\.json has changed since whole was begun/);
+  });
+});
