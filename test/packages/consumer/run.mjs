@@ -45,6 +45,22 @@ try {
   if (failed === 0) {
     check('one GRPO step in ESM, alone and in workers', 'node', ['esm.mjs'], twoCopies);
     check('one GRPO step in CJS, alone and in workers', 'node', ['cjs.cjs'], twoCopies);
+    const run = 'node_modules/.bin/bicot';
+    check(
+      'npx bicot train, a configuration in TypeScript',
+      run,
+      ['train', 'run.config.ts', '--out', 'runs/1'],
+      (printed) => (/step 4\/4/.test(printed) ? twoCopies(printed) : 'it did not come to its end'),
+    );
+    check('npx bicot resume', run, ['resume', 'runs/1']);
+    check('npx bicot sample', run, ['sample', 'runs/1', 'a red dog', '--n', '2', '--checkpoint', 'best']);
+    check(
+      'npx bicot demo',
+      run,
+      ['demo', '--steps', '1', '--eval-prompts', '4', '--backend', 'wasm'],
+      (printed) =>
+        /after +held-out judge/.test(printed) ? twoCopies(printed) : 'it did not come to its end',
+    );
     check('types: node16, ESM', 'node', tsc('node16', 'node16', 'types.mts'));
     check('types: node16, CJS', 'node', tsc('node16', 'node16', 'types.cts'));
     check('types: bundler', 'node', tsc('esnext', 'bundler', 'types.ts'));
