@@ -23,13 +23,12 @@ import {
   saveJanus,
 } from 'bicot/models/janus';
 import {
-  appendJsonLine,
   type BackendName,
-  encodePng,
-  imageGrid,
   readPromptFile,
+  runFolder,
   selectBackend,
-  writeFileAtomic,
+  stopOnSignals,
+  writeReport,
 } from 'bicot/node';
 
 /** What `run_grpo.sh` says and what it leaves to the defaults of its trainer (TRL 0.16 and Transformers). */
@@ -75,8 +74,10 @@ const DEFAULTS = {
   instruction: PLAN_INSTRUCTION,
   /** node-gpu, node, wasm or cpu; empty for the best installed. */
   backend: '',
-  /** Where metrics, pictures and checkpoints go. */
+  /** Where metrics, pictures, checkpoints and the report go. */
   out: 'runs/janus-t2i-r1',
+  /** Go on with the run that is there. Ctrl-C saves one. */
+  resume: false,
   /** The tiny model, a toy reward and two steps. */
   tiny: false,
 };
@@ -167,8 +168,13 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
 
   const history: bicot.StepMetrics[] = [];
   const { steps } = settings;
+  const run = await runFolder<bicot.PromptRow, JanusContext>(settings.out, {
+    config: settings,
+    pictures: { every: settings.tiny ? 1 : 10 },
+  });
+  const stop = stopOnSignals();
   try {
-    for await (const { metrics, rollout: made } of bicot.train({
+    for await (const { metrics } of bicot.train({
       ...{ policy, rollout, reward, prompts, reference, steps },
       objective: bicot.t2iR1({ klWeight: settings.beta }),
       learningRate: bicot.warmupLinear({ peak: settings.lr, totalSteps: steps }),
@@ -176,39 +182,32 @@ export async function main(flags: Partial<Settings> = {}): Promise<bicot.StepMet
       groupSize: settings['group-size'],
       maxGradNorm: settings['max-grad-norm'],
       seed: settings.seed,
+      loggers: run.loggers,
+      checkpoints: { folder: run.checkpoints, every: settings.save },
+      resume: settings.resume ? 'auto' : 'never',
+      signal: stop.signal,
       // One sample at a time: its gradient is added to the others', and memory is that of one.
       microBatch: 1,
       // Log-probs are of the conditional branch, samples of the guided one: the gap is reported, not refused.
       onProgress: ({ step, phase }) => status(`step ${step + 1} of ${steps}: ${phase}`),
     })) {
       history.push(metrics);
-      await report(metrics, made, settings);
-      const last = metrics.step + 1 === steps;
-      if (last || (metrics.step + 1) % settings.save === 0) {
-        const folder = openFolder(`${settings.out}/step-${metrics.step + 1}`);
-        await (adapters ? saveAdapters(folder, adapters) : saveJanus(policy, folder));
-      }
+      report(metrics);
     }
+    // What other programs read: adapters in PEFT's layout, or the whole model.
+    const folder = openFolder(`${settings.out}/model`);
+    await (adapters ? saveAdapters(folder, adapters) : saveJanus(policy, folder));
+    console.log((await writeReport(settings.out)).file);
   } finally {
+    stop.release();
     reference.dispose();
     policy.dispose();
   }
   return history;
 }
 
-/** A line of metrics, the first group's pictures, and a line for people. */
-async function report(
-  metrics: bicot.StepMetrics,
-  { samples, groupSize }: bicot.Rollout<bicot.PromptRow, JanusContext>,
-  { out }: Settings,
-): Promise<void> {
-  await appendJsonLine(`${out}/metrics.jsonl`, metrics);
-  const cells = samples
-    .slice(0, groupSize)
-    .map(({ image, plan = '' }) => ({ image: image as bicot.RgbImage, caption: [plan.slice(0, 40)] }));
-  const title = samples[0]?.prompt.prompt ?? '';
-  const picture = imageGrid(cells, { columns: Math.min(4, groupSize), title });
-  await writeFileAtomic(`${out}/step-${metrics.step + 1}.png`, encodePng(picture));
+/** A line for people. */
+function report(metrics: bicot.StepMetrics): void {
   const { reward, loss, gradNorm, levels, seconds } = metrics;
   const kl = Object.entries(levels).map(([name, level]) => `${name} ${level.kl?.toExponential(1) ?? '–'}`);
   console.log(

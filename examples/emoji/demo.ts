@@ -8,9 +8,9 @@
  *     npm run demo -- --rewards detector,quality=0.5       # other rewards than the demo's four
  *     npm run demo -- --rewards exploitable         # a reward that invites cheating: the monitor must say so
  *
- * Writes `runs/demo/`: metrics.jsonl, before.png, after.png, before-after.png, model.safetensors, config.json, result.json.
+ * Writes `runs/demo/`: report.html, metrics.jsonl, findings.jsonl, pictures.jsonl, before.png, after.png, before-after.png, model.safetensors, config.json, result.json.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,13 +28,16 @@ import {
   workerPool,
 } from 'bicot';
 import {
-  appendJsonLine,
   type BackendName,
   encodePng,
+  findingsLogger,
+  metricsLogger,
+  pictureLogger,
   readPromptFile,
   saveWeights,
   selectBackend,
   writeFileAtomic,
+  writeReport,
 } from 'bicot/node';
 import { loadAtlas } from './atlas-file.js';
 import { parseRewards, REWARD_WEIGHTS } from './choose-rewards.js';
@@ -97,9 +100,8 @@ const reward = emojiRewards(loadAtlas(), weights);
 const { prompts, kept, leftOut } = await trainingPrompts();
 const heldOut = samplePrompts('heldout', settings.evaluationPrompts, seed);
 
+// Nothing else in the folder is touched.
 mkdirSync(flags.out, { recursive: true });
-// The other files are replaced whole; this one is appended to. Nothing else in the folder is touched.
-rmSync(join(flags.out, 'metrics.jsonl'), { force: true });
 const write = (name: string, content: Uint8Array | string) => writeFileAtomic(join(flags.out, name), content);
 await write(
   'config.json',
@@ -138,10 +140,14 @@ for await (const { metrics, findings } of train({
   maxGradNorm: settings.maxGradNorm,
   seed,
   parallel: pool,
+  loggers: [
+    metricsLogger(join(flags.out, 'metrics.jsonl')),
+    findingsLogger(join(flags.out, 'findings.jsonl')),
+    pictureLogger<PromptRow>(flags.out, { every: 10 }),
+  ],
   onProgress: ({ step, phase }) => line.update(`step ${step + 1}/${settings.steps}  ${phase} …`),
 })) {
   if (findings.length > 0) line.print(formatFindings(findings));
-  await appendJsonLine(join(flags.out, 'metrics.jsonl'), metrics);
   const { semantic, token } = metrics.levels;
   kl.push(((semantic?.kl ?? 0) + (token?.kl ?? 0)) / 2);
   const done = metrics.step + 1;
@@ -187,7 +193,10 @@ const comparison = compareEvaluations(before.result, after.result, {
   measures: emojiMeasures(weights),
 });
 line.print(`\n${beforeAfterTable(comparison)}\n`);
-line.print(`${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/`);
+const { file } = await writeReport(flags.out, { title: `bicot demo, seed ${seed}` });
+line.print(
+  `${clock(seconds)} minutes · pictures, metrics and weights are in ${flags.out}/ · to look at: ${file}`,
+);
 await pool?.dispose();
 model.dispose();
 
