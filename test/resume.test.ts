@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type CheckpointOptions, type TokenContext, type TrainOptions, train, withoutTiming } from 'bicot';
 import { type EditableFolder, memoryFolder } from 'bicot/models';
@@ -272,3 +275,45 @@ async function endless<P, C>(run: ResumableRun<P, C>, more: Partial<TrainOptions
     options.policy.dispose();
   }
 }
+
+describe('a folder of the disk that fails', () => {
+  const run = wholeModelRun(3);
+
+  it.each(['weights.safetensors', 'json'])('loses nothing when its %s can not be renamed', async (part) => {
+    const path = mkdtempSync(join(tmpdir(), 'bicot-disk-'));
+    try {
+      const checkpoints = { folder: path, every: 1, keepLast: 1 };
+      await make(run, { checkpoints }, 1);
+      const before = readdirSync(path);
+      // In the way of the rename: a folder of the same name, with something in it.
+      const way = join(path, `step-00000002.${part}`);
+      mkdirSync(way);
+      writeFileSync(join(way, 'x'), '');
+      const failing = { ...checkpoints, retries: 1, onWarning: () => {} };
+      await expect(make(run, { checkpoints: failing, resume: 'must' }, 2)).rejects.toThrow(
+        /step 2 could not be saved in 2 attempts .*(EISDIR|EEXIST|ENOTEMPTY).*untouched/,
+      );
+      const kept = readdirSync(path);
+      expect(kept).toEqual(expect.arrayContaining(before));
+      expect(kept.filter((file) => file.endsWith('.tmp'))).toEqual([]);
+      rmSync(way, { recursive: true });
+      // Goes on, and removes what was half made.
+      const rest = await make(run, { checkpoints, resume: 'must' });
+      expect(rest.records).toEqual((await make(run, {})).records.slice(1));
+      expect(readdirSync(path).every((file) => file.startsWith('step-00000003'))).toBe(true);
+    } finally {
+      rmSync(path, { recursive: true, force: true });
+    }
+  });
+
+  it('says that it can not be read or written, in words', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'bicot-disk-'));
+    try {
+      writeFileSync(join(path, 'file'), '');
+      const checkpoints = { folder: join(path, 'file'), retries: 0 };
+      await expect(make(run, { checkpoints }, 1)).rejects.toThrow(/file: it is not a folder/);
+    } finally {
+      rmSync(path, { recursive: true, force: true });
+    }
+  });
+});

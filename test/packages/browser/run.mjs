@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkpointsInPage } from './checkpoints-page.mjs';
 import { readSafetensors } from './safetensors.mjs';
 import { serve } from './serve.mjs';
 
@@ -83,6 +84,9 @@ try {
   await browser.close();
   browser = await launch(
     ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'],
+  );
+  await check('a run is saved in IndexedDB and goes on bit for bit', () =>
+    checkpointsInPage(browser, plain.url, expect),
   );
   await onWebGpu();
 } catch (error) {

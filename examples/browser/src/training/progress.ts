@@ -32,6 +32,8 @@ export function progressOf(progress: TrainProgress): { text: string; fraction: n
       const share = detail ? (level + detail.samples / detail.total) / 2 : 0;
       return { text: 'computing gradients', fraction: within('update', share, 1) };
     }
+    case 'save':
+      return { text: 'saving', fraction: 1 };
   }
 }
 
