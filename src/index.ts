@@ -312,7 +312,7 @@ export { assertFinite, assertLength, assertShape } from './tensor/shape.js';
 // Training
 export type { ApplyOptions } from './train/apply.js';
 export { loadRunWeights, type RunWeightsOptions } from './train/checkpoints/load-weights.js';
-export type { CheckpointOptions, Resume } from './train/checkpoints/options.js';
+export type { CheckpointOptions, KeepBest, Resume } from './train/checkpoints/options.js';
 export { type Phase, type PhaseClock, phaseClock } from './train/clock.js';
 export {
   advanceCoefficients,
@@ -357,7 +357,7 @@ export {
   type StepSeconds,
   withoutTiming,
 } from './train/metrics.js';
-export { trainingMonitor } from './train/monitor/monitor.js';
+export { type MonitorState, type TrainingMonitor, trainingMonitor } from './train/monitor/monitor.js';
 export type { MonitorOptions } from './train/monitor/options.js';
 export { type AdamWOptions, adamW, type Optimizer } from './train/optimizer.js';
 export { type TrainOptions, type TrainProgress, type TrainSettings, trainSettings } from './train/options.js';

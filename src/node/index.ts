@@ -19,6 +19,7 @@ export { fileRewardStore } from './reward-store.js';
 export {
   defineRun,
   type LearningRate,
+  type MayBeDisposed,
   type RunDefinition,
   type RunParts,
   type RunSettings,

@@ -57,10 +57,16 @@ export interface RunSettings {
   readonly out?: string;
 }
 
+/** Something that may own tensors. */
+export interface MayBeDisposed {
+  /** Frees them. */
+  dispose?(): void;
+}
+
 /** What a run works with, made when its backend runs. */
 export interface RunParts<P, C> {
   /** With its first weights; disposed in the end if it can be. */
-  readonly policy: Policy<C> & { dispose?(): void };
+  readonly policy: Policy<C> & MayBeDisposed;
   readonly rollout: RolloutFunction<P, C>;
   readonly reward: RewardFunction<P>;
   readonly prompts: readonly P[];

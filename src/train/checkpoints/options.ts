@@ -10,6 +10,14 @@ import {
 } from '../../options.js';
 import type { StepMetrics } from '../metrics.js';
 
+/** Which checkpoints are kept besides the newest. */
+export interface KeepBest {
+  /** How many. */
+  readonly count: number;
+  /** What a step is worth, the more the better; NaN for nothing known. E.g. the mean of a held-out judge. */
+  readonly by: (metrics: StepMetrics) => number;
+}
+
 /** Where, when and which checkpoints are kept. */
 export interface CheckpointOptions {
   /** A path, in Node; or a folder (`openFolder`, `indexedDbFolder` of `bicot/browser`, or your own). */
@@ -19,7 +27,7 @@ export interface CheckpointOptions {
   /** The newest so many are kept: more than one, as the newest may be damaged. Default 2. */
   readonly keepLast?: number;
   /** Kept besides: the best so many by a number of the step that each was saved after. Default: none. */
-  readonly keepBest?: { readonly count: number; readonly by: (metrics: StepMetrics) => number };
+  readonly keepBest?: KeepBest;
   /** Go on with other prompts, another seed, other weights to begin with … than the run was begun with. Default false. */
   readonly allowChanges?: boolean;
   /** How often a checkpoint that could not be written is tried again, with growing pauses. Default 3. */
