@@ -9,7 +9,7 @@ import { type StartedRun, startRun } from './runs/parts.js';
 import { type ProgressOutput, progressOutput } from './runs/progress.js';
 import { savedConfig } from './runs/saved.js';
 import { loadWeightsOf, WEIGHTS_HELP, WEIGHTS_OPTIONS } from './runs/weights.js';
-import { parseArguments, UsageError } from './usage.js';
+import { onlyName, parseArguments, UsageError } from './usage.js';
 
 const HELP = `usage: bicot eval RUN [options]
 
@@ -43,10 +43,7 @@ export async function evalCommand(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const [run, ...more] = positionals;
-  if (run === undefined || more.length > 0) {
-    throw new UsageError('bicot eval: which run? For example `npx bicot eval runs/1`.');
-  }
+  const run = onlyName('eval', positionals, { question: 'which run?', example: 'runs/1' });
   const output = progressOutput(process.stdout);
   const { definition } = await savedConfig(run, values['allow-changes'] === true);
   const started = await startRun(definition);

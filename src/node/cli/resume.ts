@@ -1,7 +1,7 @@
 import { progressOutput } from './runs/progress.js';
 import { savedConfig } from './runs/saved.js';
 import { trainRun } from './runs/train-run.js';
-import { parseArguments, UsageError } from './usage.js';
+import { onlyName, parseArguments } from './usage.js';
 
 const HELP = `usage: bicot resume RUN [options]
 
@@ -28,10 +28,7 @@ export async function resumeCommand(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const [run, ...more] = positionals;
-  if (run === undefined || more.length > 0) {
-    throw new UsageError('bicot resume: which run? For example `npx bicot resume runs/1`.');
-  }
+  const run = onlyName('resume', positionals, { question: 'which run?', example: 'runs/1' });
   const allowChanges = values['allow-changes'] === true;
   return trainRun({
     config: await savedConfig(run, allowChanges),

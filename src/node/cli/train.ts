@@ -1,7 +1,7 @@
 import { loadConfig } from './config/load.js';
 import { progressOutput } from './runs/progress.js';
 import { trainRun } from './runs/train-run.js';
-import { parseArguments, UsageError } from './usage.js';
+import { onlyName, parseArguments } from './usage.js';
 
 const HELP = `usage: bicot train CONFIG [options]
 
@@ -33,12 +33,10 @@ export async function trainCommand(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0) {
-    throw new UsageError(
-      'bicot train: by which configuration? For example `npx bicot train bicot.config.ts`.',
-    );
-  }
+  const file = onlyName('train', positionals, {
+    question: 'by which configuration?',
+    example: 'run.config.ts',
+  });
   const overrides = [
     ...(values.set ?? []),
     ...(values.steps === undefined ? [] : [`steps=${values.steps}`]),

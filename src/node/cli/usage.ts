@@ -49,3 +49,19 @@ function parseCommand<const Options extends OptionsConfig>(
     });
   }
 }
+
+/**
+ * The one name that a command wants.
+ * @param question what it is, for example `which run?`
+ * @param example a command line that has it
+ * @throws UsageError for none, or several
+ */
+export function onlyName(
+  command: string,
+  positionals: readonly string[],
+  { question, example }: { readonly question: string; readonly example: string },
+): string {
+  const [name, ...more] = positionals;
+  if (name !== undefined && more.length === 0) return name;
+  throw new UsageError(`bicot ${command}: ${question} For example \`npx bicot ${command} ${example}\`.`);
+}
