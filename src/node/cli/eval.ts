@@ -6,6 +6,7 @@ import { summarize } from '../../evaluation/summarize.js';
 import { type Evaluation, evaluate } from '../../train/evaluate.js';
 import { writeFileAtomic } from '../files.js';
 import { type StartedRun, startRun } from './runs/parts.js';
+import { assertPngPath, savePictureGrid } from './runs/picture-grid.js';
 import { type ProgressOutput, progressOutput } from './runs/progress.js';
 import { savedConfig } from './runs/saved.js';
 import { loadWeightsOf, WEIGHTS_HELP, WEIGHTS_OPTIONS } from './runs/weights.js';
@@ -22,7 +23,11 @@ ${WEIGHTS_HELP}
   --prompts N      the first N prompts only
   --seed N         default 0
   --json FILE      write the numbers
-  --help           this text`;
+  --out FILE       the first picture of each prompt, as PNG, beside the other's if there is one; default: evaluations/ in the
+                   run's folder
+  --help           this text
+
+Exit status: 0 done, 1 an error, 2 not understood.`;
 
 /**
  * `bicot eval`
@@ -37,6 +42,7 @@ export async function evalCommand(args: readonly string[]): Promise<number> {
     prompts: { type: 'string' },
     seed: { type: 'string' },
     json: { type: 'string' },
+    out: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   });
   if (values.help) {
@@ -44,6 +50,7 @@ export async function evalCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   const run = onlyName('eval', positionals, { question: 'which run?', example: 'runs/1' });
+  assertPngPath('--out', values.out);
   const output = progressOutput(process.stdout);
   const { definition } = await savedConfig(run, values['allow-changes'] === true);
   const started = await startRun(definition);
@@ -52,23 +59,28 @@ export async function evalCommand(args: readonly string[]): Promise<number> {
     prompts: countOf('prompts', values.prompts),
     seed: countOf('seed', values.seed),
   };
+  const its = { run, started, numbers, output };
   try {
-    // Before any other weights are put in.
-    const base = values.against === 'base' ? await evaluated(started, numbers, output) : undefined;
+    // `base` before any other weights are put in; of others it is seen first that all are there.
+    if (values.against !== 'base') await loadWeightsOf('eval', run, started.policy.variables, values);
+    const other = await otherOf(values, its);
     const step = await loadWeightsOf('eval', run, started.policy.variables, values);
-    const evaluation = await evaluated(started, numbers, output);
+    const evaluation = await evaluated(its);
     output.print(`${run}, step ${step}, ${started.backend}\n`);
     const options = started.typeOf ? { by: started.typeOf } : {};
     const summary = summarize(evaluation, options);
     output.print(formatSummary(summary));
-    const other = base ?? (await otherOf(values, { run, started, numbers, output }));
     const comparison = other && compareEvaluations(other, evaluation, options);
     if (comparison) output.print(`\nagainst ${values.against}:\n${formatComparison(comparison)}`);
+    const path = values.out ?? join(run, 'evaluations', `step-${step}-seed-${evaluation.seed}.png`);
+    const picture = await savePictures(path, other ? [other, evaluation] : [evaluation], started);
+    if (picture) output.print(`\n${picture}`);
     if (values.json !== undefined) {
-      const content = { run: resolve(run), step, summary, ...(comparison && { comparison }) };
+      const content = { run: resolve(run), step, summary, ...(comparison && { comparison }), picture };
       await writeFileAtomic(values.json, `${JSON.stringify(content, null, 2)}\n`);
     }
   } finally {
+    output.clear();
     started.policy.dispose?.();
   }
   return 0;
@@ -86,11 +98,16 @@ function countOf(name: string, text: string | undefined): number | undefined {
   throw new UsageError(`bicot eval: --${name} is ${text}; expected a whole number.`);
 }
 
-function evaluated(
-  { rollout, reward, prompts, evaluation }: StartedRun,
-  numbers: Numbers,
-  output: ProgressOutput,
-): Promise<Evaluation> {
+/** What is measured, and how. */
+interface Its {
+  readonly run: string;
+  readonly started: StartedRun;
+  readonly numbers: Numbers;
+  readonly output: ProgressOutput;
+}
+
+function evaluated({ started, numbers, output }: Its): Promise<Evaluation> {
+  const { rollout, reward, prompts, evaluation } = started;
   const all = evaluation?.prompts ?? prompts;
   return evaluate({
     rollout,
@@ -102,19 +119,14 @@ function evaluated(
   });
 }
 
-interface Other {
-  readonly run: string;
-  readonly started: StartedRun;
-  readonly numbers: Numbers;
-  readonly output: ProgressOutput;
-}
-
 /** The other side of a comparison; it uses the same policy object, whose weights are replaced. */
 async function otherOf(
   { against, ema }: { readonly against?: string; readonly ema?: boolean },
-  { run, started, numbers, output }: Other,
+  its: Its,
 ): Promise<Evaluation | undefined> {
   if (against === undefined) return undefined;
+  if (against === 'base') return evaluated(its);
+  const { run, started } = its;
   const ofRun = /^(\d+|last|best)$/.test(against);
   const folder = ofRun ? run : against;
   const checkpoint = ofRun ? against : 'last';
@@ -127,5 +139,29 @@ async function otherOf(
       { cause },
     );
   }
-  return evaluated(started, numbers, output);
+  return evaluated(its);
+}
+
+/** More would be no picture that anybody looks at. */
+const MOST_PROMPTS = 32;
+
+/** The first picture of each prompt, those of one prompt side by side. */
+function savePictures(
+  path: string,
+  sides: readonly Evaluation[],
+  { promptText }: StartedRun,
+): Promise<string | undefined> {
+  const firsts = sides.map(({ samples }) =>
+    samples.filter(({ promptIndex }, i) => promptIndex !== samples[i - 1]?.promptIndex),
+  );
+  const cells = (firsts[0] ?? []).slice(0, MOST_PROMPTS).flatMap((_, i) =>
+    firsts.map((side) => {
+      const { sample, total } = side[i] as (typeof side)[number];
+      return {
+        sample,
+        caption: [promptText(sample.prompt), Number.isNaN(total) ? 'no score' : total.toFixed(3)],
+      };
+    }),
+  );
+  return savePictureGrid(path, cells, sides.length * Math.ceil(Math.sqrt(cells.length) / sides.length));
 }

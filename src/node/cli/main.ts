@@ -87,5 +87,7 @@ function help(): string {
     '',
     '  bicot COMMAND --help   its options',
     '  bicot --version        the version of bicot',
+    '',
+    'Exit status: 0 done, 1 an error, 2 not understood, 130 stopped and saved.',
   ].join('\n');
 }

@@ -1,11 +1,8 @@
 import { join } from 'node:path';
-import { BicotError } from '../../errors.js';
-import { encodePng } from '../../image/png.js';
 import { evaluateReward } from '../../rewards/ensemble/ensemble.js';
 import type { Sample } from '../../rewards/reward.js';
-import { writeFileAtomic } from '../files.js';
-import { imageGrid } from '../image-grid.js';
 import { startRun } from './runs/parts.js';
+import { assertPngPath, savePictureGrid } from './runs/picture-grid.js';
 import { progressOutput } from './runs/progress.js';
 import { savedConfig } from './runs/saved.js';
 import { loadWeightsOf, WEIGHTS_HELP, WEIGHTS_OPTIONS } from './runs/weights.js';
@@ -20,7 +17,9 @@ Draws a prompt with a run's weights: prints each plan, the score of the run's re
   --out FILE       default: samples/ in the run's folder
 ${WEIGHTS_HELP}
   --json           the plans, scores and paths as JSON
-  --help           this text`;
+  --help           this text
+
+Exit status: 0 done, 1 an error, 2 not understood.`;
 
 /** No training step and no evaluation: what is drawn here is drawn nowhere else. */
 const SAMPLE_STEP = -2;
@@ -49,6 +48,7 @@ export async function sampleCommand(args: readonly string[]): Promise<number> {
   }
   const count = numberOf('n', values.n, 1);
   const seed = numberOf('seed', values.seed, 0);
+  assertPngPath('--out', values.out);
   const output = progressOutput(process.stdout, { json: values.json === true });
   const { definition } = await savedConfig(run, values['allow-changes'] === true);
   const started = await startRun(definition);
@@ -60,13 +60,13 @@ export async function sampleCommand(args: readonly string[]): Promise<number> {
       ...{ groupSize: count, step: SAMPLE_STEP, seed, signal: undefined, onProgress: undefined },
     });
     const scores = await scoresOf(started.reward, samples);
-    const picture = await savePictures(
-      samples,
+    const picture = await savePictureGrid(
       values.out ?? join(run, 'samples', fileName(prompt, step, seed)),
+      samples.map((sample) => ({ sample, caption: sample.plan === undefined ? [] : [sample.plan] })),
     );
     samples.forEach(({ plan }, i) => {
       output.print(
-        `${i + 1}. ${scores[i] === null ? '' : `(${scores[i]?.toFixed(4)}) `}${plan ?? 'no plan'}`,
+        `${i + 1}. ${scores[i] === null ? '' : `(${scores[i]?.toFixed(4)}) `}${plan === undefined ? 'no plan' : printable(plan)}`,
       );
     });
     output.print(picture ?? 'This run draws no pictures that could be saved.');
@@ -98,18 +98,8 @@ async function scoresOf(
   }
 }
 
-async function savePictures(samples: readonly Sample[], path: string): Promise<string | undefined> {
-  const cells = samples.flatMap(({ image, plan }) =>
-    image ? [{ image, caption: plan === undefined ? [] : [plan] }] : [],
-  );
-  if (cells.length === 0) return undefined;
-  if (!path.endsWith('.png')) {
-    throw new BicotError('value', `--out ${path}: pictures are PNG; give a name that ends in .png.`);
-  }
-  const columns = Math.ceil(Math.sqrt(cells.length));
-  await writeFileAtomic(path, encodePng(imageGrid(cells, { columns })));
-  return path;
-}
+/** A model may write anything, and a terminal would obey it. */
+const printable = (plan: string): string => plan.replace(/\p{Cc}+/gu, ' ');
 
 /** Of the prompt's letters, so that it can be found again. */
 function fileName(prompt: string, step: number, seed: number): string {

@@ -10,24 +10,49 @@ import { type JsonConfig, SETTINGS } from './schema.js';
 
 /**
  * The run that a configuration in JSON describes.
- * @param folder where its paths begin
+ * @param config with absolute paths
  */
-export function runOf(config: JsonConfig, folder: string): RunDefinition<PromptRow, JanusContext> {
+export function runOf(config: JsonConfig): RunDefinition<PromptRow, JanusContext> {
   const settings = Object.fromEntries(Object.entries(config).filter(([name]) => SETTINGS.includes(name)));
   return {
     ...(settings as unknown as RunDefinition<PromptRow, JanusContext>),
-    setup: () => setUp(config, folder),
+    setup: () => setUp(config),
   };
 }
 
-async function setUp(config: JsonConfig, folder: string): Promise<RunParts<PromptRow, JanusContext>> {
+/**
+ * The configuration with absolute paths, so that it means the same wherever it is kept.
+ * @param folder where its paths begin
+ */
+export function withAbsolutePaths(config: JsonConfig, folder: string): JsonConfig {
   const at = (path: string): string => resolve(folder, path);
+  const { model, prompts, evaluation, rewards } = config;
+  return {
+    ...config,
+    model: { ...model, folder: isUrl(model.folder) ? model.folder : at(model.folder) },
+    prompts: at(prompts),
+    ...(evaluation && { evaluation: { ...evaluation, prompts: at(evaluation.prompts) } }),
+    rewards: Object.fromEntries(
+      Object.entries(rewards).map(([name, reward]) => [
+        name,
+        // A path, where it looks like one; else a name of the hub.
+        'model' in reward && /^[./]|^[A-Za-z]:/.test(reward.model)
+          ? { ...reward, model: at(reward.model) }
+          : reward,
+      ]),
+    ),
+  };
+}
+
+const isUrl = (text: string): boolean => /^https?:/.test(text);
+
+async function setUp(config: JsonConfig): Promise<RunParts<PromptRow, JanusContext>> {
   const { model, evaluation } = config;
   const { loadJanus, janusPrompts } = await import('../../../models/janus/index.js');
   const { rewardEnsemble } = await import('../../../rewards/ensemble/ensemble.js');
   const { biLevelRollout } = await import('../../../rollout/bi-level.js');
-  const prompts = await readPromptFile(at(config.prompts));
-  const policy = await loadJanus(at(model.folder), { lora: model.lora });
+  const prompts = await readPromptFile(config.prompts);
+  const policy = await loadJanus(model.folder, { lora: model.lora });
   const { roles, system, instruction, planTokens = 512, guidance = 5 } = model;
   const write = janusPrompts(policy.tokenizer, {
     ...(roles && { roles }),
@@ -50,10 +75,10 @@ async function setUp(config: JsonConfig, folder: string): Promise<RunParts<Promp
         context: ({ prompt }, plan) => write.image(prompt, plan.text),
       },
     }),
-    reward: rewardEnsemble<PromptRow>(await membersOf(config, at)),
+    reward: rewardEnsemble<PromptRow>(await membersOf(config)),
     ...(evaluation && {
       evaluation: {
-        prompts: await readPromptFile(at(evaluation.prompts)),
+        prompts: await readPromptFile(evaluation.prompts),
         ...(evaluation.samplesPerPrompt && { samplesPerPrompt: evaluation.samplesPerPrompt }),
       },
     }),
@@ -62,15 +87,12 @@ async function setUp(config: JsonConfig, folder: string): Promise<RunParts<Promp
 
 type RewardConfig = JsonConfig['rewards'][string];
 
-async function membersOf(
-  { rewards }: JsonConfig,
-  at: (path: string) => string,
-): Promise<Record<string, EnsembleMember<PromptRow>>> {
+async function membersOf({ rewards }: JsonConfig): Promise<Record<string, EnsembleMember<PromptRow>>> {
   const members: Record<string, EnsembleMember<PromptRow>> = {};
   for (const [name, config] of Object.entries(rewards)) {
     const { weight, monitor, required, normalize } = config;
     members[name] = {
-      ...(await rewardOf(config, at)),
+      ...(await rewardOf(config)),
       ...(weight !== undefined && { weight }),
       ...(monitor !== undefined && { monitor }),
       ...(required !== undefined && { required }),
@@ -80,10 +102,7 @@ async function membersOf(
   return members;
 }
 
-async function rewardOf(
-  config: RewardConfig,
-  at: (path: string) => string,
-): Promise<EnsembleMember<PromptRow>> {
+async function rewardOf(config: RewardConfig): Promise<EnsembleMember<PromptRow>> {
   if (config.type === 'http') {
     const { httpReward } = await import('../../../rewards/http/index.js');
     const { url, authorizationFrom, timeout, batchSize, retries = 3 } = config;
@@ -95,8 +114,7 @@ async function rewardOf(
   const vision = await import('../../../rewards/transformers/index.js');
   const { model, dtype, localOnly } = config;
   const source: ModelSource = {
-    // A path, where it looks like one; else a name of the hub.
-    model: /^[./~]|^[A-Za-z]:/.test(model) ? at(model) : model,
+    model,
     ...(dtype !== undefined && { dtype: dtype as ModelSource['dtype'] }),
     ...(localOnly !== undefined && { localOnly }),
   };

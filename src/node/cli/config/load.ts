@@ -4,9 +4,9 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import { BicotError, isBicotError } from '../../../errors.js';
 import type { RunDefinition } from '../../run/definition.js';
-import { runOf } from './build.js';
+import { runOf, withAbsolutePaths } from './build.js';
 import { withOverrides } from './overrides.js';
-import { checkJsonConfig, checkSettings } from './schema.js';
+import { checkJsonConfig, checkSettings, type JsonConfig } from './schema.js';
 
 /** A configuration that was read and checked. */
 export interface LoadedConfig {
@@ -34,17 +34,41 @@ export interface ConfigOrigin {
  */
 export async function loadConfig(path: string, overrides: readonly string[] = []): Promise<LoadedConfig> {
   const file = resolve(path);
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await bytesOf(path);
+  const origin = { file, overrides, sha256: checksum(bytes) };
+  return isJson(file)
+    ? { ...fromJson(path, file, bytes.toString('utf8'), overrides), origin }
+    : { ...(await fromModule(path, file, overrides)), origin };
+}
+
+/**
+ * The checksum of a configuration as it is now.
+ * @throws BicotError `value` if it can't be read
+ */
+export const checksumOf = async (path: string): Promise<string> => checksum(await bytesOf(path));
+
+const checksum = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+const bytesOf = (path: string): Promise<Buffer> =>
+  readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new BicotError(
       'value',
       `${path}: the configuration can't be read (${cause.message}). Name a file in JSON or TypeScript; docs/cli.md shows both.`,
       { cause },
     );
   });
-  const origin = { file, overrides, sha256: createHash('sha256').update(bytes).digest('hex') };
-  return extname(file) === '.json'
-    ? { ...fromJson(path, file, bytes.toString('utf8'), overrides), origin }
-    : { ...(await fromModule(path, file, overrides)), origin };
+
+/** Whether a run of that configuration needs the file no more, since its `config.json` holds everything. */
+export const isJson = (file: string): boolean => extname(file) === '.json';
+
+/**
+ * The configuration that a run's `config.json` holds, of one that was made with JSON.
+ * @param file that `config.json`
+ * @param saved its fields, without what `bicot train` adds
+ * @throws BicotError `value`, as `loadConfig`, for one that was changed by hand
+ */
+export function loadSavedJson(file: string, saved: object, origin: ConfigOrigin): LoadedConfig {
+  return { ...jsonRun(checkJsonConfig(file, saved), resolve(file)), origin };
 }
 
 type Read = Omit<LoadedConfig, 'origin'>;
@@ -58,9 +82,12 @@ function fromJson(path: string, file: string, text: string, overrides: readonly 
       cause,
     });
   }
-  const config = checkJsonConfig(path, withOverrides(value, overrides));
-  const settings = { ...config, out: outOf(config.out, file) };
-  return { definition: { ...runOf(config, dirname(file)), out: settings.out } as RunDefinition, settings };
+  return jsonRun(checkJsonConfig(path, withOverrides(value, overrides)), file);
+}
+
+function jsonRun(config: JsonConfig, file: string): Read {
+  const settings = { ...withAbsolutePaths(config, dirname(file)), out: outOf(config.out, file) };
+  return { definition: runOf(settings) as RunDefinition, settings };
 }
 
 async function fromModule(path: string, file: string, overrides: readonly string[]): Promise<Read> {

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import type { BackendName } from '../../backend.js';
 import type { RunSettings } from '../../run/definition.js';
+import { namesIn } from './names.js';
+import { checkObjective } from './objective.js';
 import { configError, type Issue } from './words.js';
 
 const number = (words: string, test: (value: number) => boolean) =>
@@ -17,28 +19,38 @@ const oneOf = <const T extends readonly string[]>(all: T) => v.picklist(all, `on
 
 const BACKENDS = ['node-gpu', 'webgpu', 'node', 'wasm', 'cpu'] as const satisfies readonly BackendName[];
 const PRESETS = ['t2iR1', 'balanced', 'grpo', 'bnpo', 'drGrpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const;
-const preset = oneOf(PRESETS);
 
-const settings = {
-  steps: count(1),
-  learningRate: v.union(
-    [
-      notNegative,
-      v.strictObject({
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
+/** One schema or the other by what is given, so that a fault within an object is named, and not the whole. */
+const learningRate = v.lazy((input) =>
+  isObject(input)
+    ? v.strictObject({
         peak: notNegative,
         warmupSteps: v.optional(count(0)),
         final: v.optional(notNegative),
         shape: v.optional(oneOf(['linear', 'cosine'])),
-      }),
-    ],
-    'a number, 0 or more, or { peak, warmupSteps, final, shape: "linear" or "cosine" }',
-  ),
-  objective: v.optional(
-    v.union(
-      [preset, v.looseObject({ preset }), v.looseObject({ name: v.string(), level: v.looseObject({}) })],
-      `one of ${PRESETS.join(', ')}, or { preset: one of them, and its options }`,
-    ),
-  ),
+      })
+    : number('a number, 0 or more, or { peak, warmupSteps, final, shape }', (value) => value >= 0),
+);
+const presetName = v.picklist(
+  PRESETS,
+  `one of ${PRESETS.join(', ')}, or { preset: one of them, and its options }`,
+);
+/** Options of a preset are checked by the preset. */
+const plainObjective = v.lazy((input) =>
+  isObject(input) ? v.looseObject({ preset: oneOf(PRESETS) }) : presetName,
+);
+const objective = v.lazy((input) =>
+  isObject(input) && !('preset' in (input as object))
+    ? v.looseObject({ name: text, level: v.custom(() => true) })
+    : plainObjective,
+);
+
+const settings = {
+  steps: count(1),
+  learningRate,
+  objective: v.optional(objective),
   groupSize: v.optional(count(2)),
   promptsPerStep: v.optional(count(1)),
   seed: v.optional(count(0)),
@@ -98,10 +110,11 @@ const reward = v.variant(
 
 const whole = {
   ...settings,
+  objective: v.optional(plainObjective),
   model: v.strictObject({
     type: v.literal('janus', '"janus"; other models take a configuration in TypeScript'),
     folder: text,
-    lora: v.optional(v.strictObject({ rank: count(1) })),
+    lora: v.optional(v.strictObject({ rank: count(1), alpha: v.optional(positive) })),
     roles: v.optional(oneOf(['pro', 't2i-r1'])),
     system: v.optional(v.string('text in quotes')),
     instruction: v.optional(text),
@@ -117,18 +130,9 @@ const whole = {
 };
 
 /** A whole run as plain data. */
-export type JsonConfig = v.InferOutput<ReturnType<typeof wholeSchema>>;
-const wholeSchema = () => v.strictObject(whole, 'an object');
+export type JsonConfig = v.InferOutput<typeof wholeSchema>;
+const wholeSchema = v.strictObject(whole, 'an object');
 const settingsSchema = v.strictObject(settings, 'an object');
-
-/** Names of all fields, wherever they stand. */
-const KNOWN = [
-  ...Object.keys(whole),
-  ...['peak', 'warmupSteps', 'final', 'shape', 'decay', 'every', 'keepLast', 'best', 'prompts'],
-  ...['type', 'folder', 'lora', 'rank', 'roles', 'system', 'instruction', 'planTokens', 'guidance'],
-  ...['url', 'authorizationFrom', 'timeout', 'retries', 'batchSize', 'reference', 'dtype', 'localOnly'],
-  ...['weight', 'monitor', 'required', 'normalize', 'samplesPerPrompt'],
-];
 
 /** Names of the settings that every configuration may have. */
 export const SETTINGS: readonly string[] = Object.keys(settings) satisfies string[] as (keyof RunSettings)[];
@@ -141,7 +145,8 @@ export const JSON_FIELDS: readonly string[] = Object.keys(whole).filter((name) =
  */
 export function checkSettings(where: string, value: unknown): RunSettings {
   const { success, output, issues } = v.safeParse(settingsSchema, value);
-  if (!success) throw configError(where, issues as unknown as Issue[], KNOWN);
+  if (!success) throw configError(where, issues as unknown as Issue[], namesIn(settingsSchema));
+  checkObjective(where, output.objective as RunSettings['objective']);
   return output as RunSettings;
 }
 
@@ -150,7 +155,8 @@ export function checkSettings(where: string, value: unknown): RunSettings {
  * @throws BicotError `value`, naming field, value and what is allowed
  */
 export function checkJsonConfig(where: string, value: unknown): JsonConfig {
-  const { success, output, issues } = v.safeParse(wholeSchema(), value);
-  if (!success) throw configError(where, issues as unknown as Issue[], KNOWN);
+  const { success, output, issues } = v.safeParse(wholeSchema, value);
+  if (!success) throw configError(where, issues as unknown as Issue[], namesIn(wholeSchema));
+  checkObjective(where, output.objective as RunSettings['objective']);
   return output;
 }

@@ -7,22 +7,25 @@ export interface Issue {
   readonly received: string;
   readonly type: string;
   readonly input: unknown;
-  readonly path?: readonly { readonly key: unknown }[];
+  readonly path?: readonly { readonly key: unknown; readonly input: unknown }[];
 }
 
+/** Names of the fields beside the one at the end of a path. */
+export type KnownNames = (path: NonNullable<Issue['path']>) => readonly string[];
+
 /** @param where the file; each issue names field, value and what is allowed */
-export function configError(where: string, issues: readonly Issue[], known: readonly string[]): BicotError {
+export function configError(where: string, issues: readonly Issue[], known: KnownNames): BicotError {
   const lines = issues.slice(0, 5).map((issue) => inWords(issue, known));
   const more = issues.length > 5 ? ` And ${issues.length - 5} more.` : '';
   return new BicotError('value', `${where}: ${lines.join('; ')}.${more} docs/cli.md lists the fields.`);
 }
 
-function inWords({ message, expected, input, type, path = [] }: Issue, known: readonly string[]): string {
+function inWords({ message, expected, input, type, path = [] }: Issue, known: KnownNames): string {
   const field = path.map(({ key }) => String(key)).join('.') || 'the configuration';
   if (type === 'strict_object' && expected === 'never') {
     const name = String(path.at(-1)?.key);
-    const near = nearest(name, known);
-    return `there is no field ${field}${near ? `; did you mean ${near}` : ''}`;
+    const near = nearest(name, known(path));
+    return `there is no field ${field}${near ? `; did you mean ${[...path.slice(0, -1).map(({ key }) => key), near].join('.')}` : ''}`;
   }
   const what = wanted(message, expected);
   // Of a field that is not there, the library only knows the name.

@@ -15,10 +15,14 @@ export function bar(share: number, width = 20): string {
 
 /** Where a command says how far it is. */
 export interface ProgressOutput {
+  /** Whether there is a line that is rewritten. */
+  readonly live: boolean;
   /** A line that is rewritten; on terminals only. */
   update(line: string): void;
   /** A line that stays. */
   print(line: string): void;
+  /** Takes the rewritten line away, before something else writes. */
+  clear(): void;
   /** An object for machines; with `--json` only. */
   emit(object: object): void;
 }
@@ -38,12 +42,16 @@ export function progressOutput(stream: OutputStream, { json = false } = {}): Pro
   const live = stream.isTTY === true && !json;
   const clear = live ? '\r\u001b[2K' : '';
   return {
+    live,
     update(line) {
       // A line that is too long for the terminal could not be taken back.
       if (live) stream.write(clear + line.slice(0, (stream.columns ?? 80) - 1));
     },
     print(line) {
       if (!json) stream.write(`${clear}${line}\n`);
+    },
+    clear() {
+      if (live) stream.write(clear);
     },
     emit(object) {
       if (json) stream.write(`${JSON.stringify(object)}\n`);

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BicotError } from '../../../errors.js';
-import { type ConfigOrigin, type LoadedConfig, loadConfig } from '../config/load.js';
+import {
+  type ConfigOrigin,
+  checksumOf,
+  isJson,
+  type LoadedConfig,
+  loadConfig,
+  loadSavedJson,
+} from '../config/load.js';
 
 /** What a run's `config.json` holds, beside its settings. */
 export interface SavedConfig {
@@ -10,16 +17,16 @@ export interface SavedConfig {
 }
 
 /**
- * The configuration that a run was made with.
+ * The configuration that a run was made with: of one in JSON what the run's folder says; a module is loaded again.
  * @param run its folder
- * @param allowChanges take a file that is another one now
- * @throws BicotError `value` for a folder without a run of `bicot train`, or if its configuration has changed
+ * @param allowChanges take a module that is another one now
+ * @throws BicotError `value` for a folder without a run of `bicot train`, or if its module has changed
  */
 export async function savedConfig(run: string, allowChanges = false): Promise<LoadedConfig> {
   const file = join(run, 'config.json');
   let saved: Partial<SavedConfig> & { readonly out?: unknown };
   try {
-    saved = JSON.parse(await readFile(file, 'utf8'));
+    saved = JSON.parse(await readFile(file, 'utf8')) ?? {};
   } catch (cause) {
     throw new BicotError(
       'value',
@@ -27,20 +34,24 @@ export async function savedConfig(run: string, allowChanges = false): Promise<Lo
       { cause },
     );
   }
-  const { origin } = saved;
+  const { origin, bicot: _, ...settings } = saved;
   if (typeof origin?.file !== 'string') {
     throw new BicotError(
       'value',
       `${file} does not say what the run was made with: it is not of \`bicot train\`. Go on with it where it was begun.`,
     );
   }
-  const loaded = await loadConfig(origin.file, origin.overrides);
-  if (loaded.origin.sha256 !== origin.sha256 && !allowChanges) {
+  // The folder may have been moved.
+  const out = resolve(run);
+  if (isJson(origin.file)) return loadSavedJson(file, { ...settings, out }, origin);
+  // Asked before the module is run.
+  if (!allowChanges && (await checksumOf(origin.file)) !== origin.sha256) {
     throw new BicotError(
       'value',
       `${origin.file} has changed since ${run} was begun, so that it would not be the same run. Bring it back, or say --allow-changes.`,
     );
   }
-  // The folder may have been moved.
-  return { ...loaded, definition: { ...loaded.definition, out: resolve(run) } };
+  const loaded = await loadConfig(origin.file, origin.overrides);
+  const { definition } = loaded;
+  return { ...loaded, definition: { ...definition, out }, settings: { ...loaded.settings, out } };
 }

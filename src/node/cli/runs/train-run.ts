@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { isBicotError } from '../../../errors.js';
-import type { Objective } from '../../../objective/objective.js';
-import { type PresetName, presetObjective } from '../../../objective/presets.js';
+import { BicotError, isBicotError } from '../../../errors.js';
 import type { Resume } from '../../../train/checkpoints/options.js';
+import type { Logger } from '../../../train/logger.js';
 import type { StepMetrics } from '../../../train/metrics.js';
 import { type Schedule, warmupCosine, warmupLinear } from '../../../train/schedule.js';
 import { VERSION } from '../../../version.js';
@@ -11,8 +10,10 @@ import type { RunDefinition, RunSettings } from '../../run/definition.js';
 import { runFolder } from '../../run/run-folder.js';
 import { INTERRUPTED, stopOnSignals } from '../../stop-on-signals.js';
 import type { LoadedConfig } from '../config/load.js';
+import { objectiveOf } from '../config/objective.js';
 import { type StartedRun, startRun } from './parts.js';
-import { bar, clock, type ProgressOutput } from './progress.js';
+import type { ProgressOutput } from './progress.js';
+import { stepLines } from './step-lines.js';
 
 /** How a run is trained from the command line. */
 export interface TrainRunOptions {
@@ -42,15 +43,20 @@ export async function trainRun({ config, resume, allowChanges, output }: TrainRu
       pictures: { promptText: run.promptText },
       ...trackedOf(definition, run),
     });
-    const loggers = [...folder.loggers, reportLogger(out, { everySeconds: REPORT_EVERY })];
+    const best = definition.checkpoints?.best;
+    const loggers = [
+      ...(best === undefined ? [] : [requireMember(best)]),
+      ...folder.loggers,
+      reportLogger(out, { everySeconds: REPORT_EVERY }),
+    ];
     const { train } = await import('../../../train/train.js');
-    const seen = told(definition.steps, output);
+    const lines = stepLines(definition.steps, output);
     for await (const { metrics, findings } of train({
       ...trainOptions(definition, run, { resume, allowChanges }),
       ...{ loggers, signal: stop.signal },
-      onProgress: ({ step, phase }) => output.update(`step ${step + 1}/${definition.steps}  ${phase} …`),
+      onProgress: lines.during,
     })) {
-      seen(metrics);
+      lines.after(metrics);
       for (const { severity, message } of findings) output.print(`${severity}: ${message}`);
     }
     const { file } = await writeReport(out);
@@ -59,10 +65,13 @@ export async function trainRun({ config, resume, allowChanges, output }: TrainRu
     return 0;
   } catch (error) {
     if (!isBicotError(error, 'aborted') || !stop.signal.aborted) throw error;
-    output.print(`Stopped and saved. To go on: npx bicot resume ${out}`);
-    output.emit({ event: 'stopped', run: out, resume: `npx bicot resume ${out}` });
+    const goOn = `npx bicot resume ${/^[\w./:\\-]+$/.test(out) ? out : JSON.stringify(out)}`;
+    output.print(`Stopped and saved. To go on: ${goOn}`);
+    output.emit({ event: 'stopped', run: out, resume: goOn });
     return INTERRUPTED;
   } finally {
+    // An error is written to where the line stands.
+    output.clear();
     stop.release();
     run.policy.dispose?.();
   }
@@ -116,11 +125,16 @@ const meanOf =
   ({ reward }: StepMetrics): number =>
     (reward.monitors[name] ?? reward.byMember[name])?.mean ?? Number.NaN;
 
-function objectiveOf(objective: RunSettings['objective'] = 't2iR1'): Objective {
-  if (typeof objective === 'string') return presetObjective(objective);
-  if (!('preset' in objective)) return objective;
-  const { preset, ...options } = objective;
-  return presetObjective(preset as PresetName, options);
+/** Which rewards there are is only known when they have answered; a name that is none would keep nothing, in silence. */
+function requireMember(name: string): Logger<unknown, unknown> {
+  return ({ metrics: { reward } }) => {
+    const names = [...Object.keys(reward.byMember), ...Object.keys(reward.monitors)];
+    if (names.includes(name)) return;
+    throw new BicotError(
+      'value',
+      `checkpoints.best is ${JSON.stringify(name)}, and no reward or monitor of that name answers; expected one of ${names.join(', ')}.`,
+    );
+  };
 }
 
 function scheduleOf({ learningRate, steps }: RunSettings): number | Schedule {
@@ -140,23 +154,5 @@ function trackedOf(
   const own = evaluation?.reward ?? reward;
   return {
     tracked: { rollout, reward: own, prompts: some, promptText, ...(track.every && { every: track.every }) },
-  };
-}
-
-/** Says what a step came to. */
-function told(steps: number, output: ProgressOutput): (metrics: StepMetrics) => void {
-  const start = performance.now();
-  let made = 0;
-  return (metrics) => {
-    made++;
-    const left = ((performance.now() - start) / made / 1000) * (steps - metrics.step - 1);
-    const { reward, levels, gradNorm, seconds } = metrics;
-    const kl = Object.entries(levels).map(([name, level]) => `${name} ${level.kl.toPrecision(2)}`);
-    const share = (metrics.step + 1) / steps;
-    output.print(
-      `step ${metrics.step + 1}/${steps} ${bar(share, 12)} reward ${reward.mean.toFixed(4)} ± ${reward.std.toFixed(4)}  ` +
-        `KL ${kl.join(', ')}  |g| ${gradNorm.toPrecision(3)}  ${seconds.total.toFixed(1)} s, ${clock(left)} left`,
-    );
-    output.emit({ event: 'step', ...metrics });
   };
 }
