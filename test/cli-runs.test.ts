@@ -1,6 +1,14 @@
 /** The commands that train, go on, measure and draw, in processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +20,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'bicot-cli-'));
 const bin = join(root, 'src/node/cli/bin.ts');
 
+/** jiti asks the loader of the process first; by itself it would load a second copy of the sources. */
+const NATIVE = { JITI_TRY_NATIVE: 'true' };
+
 interface Finished {
   readonly status: number | null;
   readonly out: string;
@@ -19,10 +30,14 @@ interface Finished {
 }
 
 /** Runs `bicot` in the work folder. @param during is told what it prints, while it runs */
-function bicot(args: readonly string[], during: (child: ChildProcess, out: string) => void = () => {}) {
+function bicot(
+  args: readonly string[],
+  during: (child: ChildProcess, out: string) => void = () => {},
+  env: Readonly<Record<string, string>> = {},
+) {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), bin, ...args], {
     cwd: work,
-    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), NO_COLOR: '1' },
+    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), NO_COLOR: '1', ...env },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {
@@ -126,9 +141,15 @@ describe('bicot', { timeout: 120_000 }, () => {
     ]);
     expect(measured).toMatchObject({ status: 0, err: '' });
     expect(measured.out).toMatch(/\| total +\| all/);
-    const { summary, comparison } = JSON.parse(readFileSync(join(work, 'numbers.json'), 'utf8'));
+    const {
+      summary,
+      comparison,
+      picture: pairs,
+    } = JSON.parse(readFileSync(join(work, 'numbers.json'), 'utf8'));
     expect(summary.rows[0]).toMatchObject({ measure: 'total', samples: 6, prompts: 3 });
     expect(comparison.rows[0]).toMatchObject({ measure: 'total' });
+    expect(pairs).toBe(join('whole', 'evaluations', 'step-6-seed-0.png'));
+    expect(decodePng(readFileSync(join(work, pairs))).width).toBeGreaterThan(16);
   });
 
   it('refuses in words, with the status of a misunderstanding or of an error', async () => {
@@ -142,8 +163,38 @@ describe('bicot', { timeout: 120_000 }, () => {
     const none = await bicot(['resume', 'nowhere']);
     expect(none.err).toMatch(/nowhere is no folder of a run/);
     expect(await bicot(['eval'])).toMatchObject({ status: 2 });
-    writeFileSync(join(work, 'tiny.json'), `${readFileSync(join(work, 'tiny.json'), 'utf8')} `);
-    const changed = await bicot(['sample', 'whole', 'x']);
-    expect(changed.err).toMatch(/tiny\.json has changed since whole was begun/);
+    const nobody = await bicot(['train', 'tiny.json', '--out', 'best', '--set', 'checkpoints.best=judge']);
+    expect(nobody).toMatchObject({ status: 1 });
+    expect(nobody.err).toMatch(/checkpoints\.best is "judge".*expected one of remote/);
+  });
+
+  it('needs the folder of a run alone, of a configuration in JSON', async () => {
+    rmSync(join(work, 'tiny.json'));
+    renameSync(join(work, 'whole'), join(work, 'moved'));
+    const sampled = await bicot(['sample', 'moved', 'x']);
+    expect(sampled).toMatchObject({ status: 0, err: '' });
+    expect(sampled.out).toContain(join('moved', 'samples', 'x-step-6-seed-0.png'));
+    const file = join(work, 'moved', 'config.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"groupSize": 2', '"groupSize": 1'));
+    expect((await bicot(['resume', 'moved'])).err).toMatch(/config\.json: groupSize is 1; expected/);
+  });
+
+  it('trains as a module says, and refuses to go on once it says something else', async () => {
+    // As a package's: the module and its imports are loaded by the loader that the command itself was loaded by.
+    const module = join(work, 'run.config.mts');
+    const source = readFileSync(join(root, 'test/packages/consumer/project/run.config.ts'), 'utf8');
+    writeFileSync(module, source);
+    const trained = await bicot(['train', 'run.config.mts', '--set', 'steps=3'], undefined, NATIVE);
+    expect(trained).toMatchObject({ status: 0, err: '' });
+    expect(trained.out).toMatch(/step 3\/3/);
+    const again = await bicot(['resume', 'runs/run'], undefined, NATIVE);
+    expect(again).toMatchObject({ status: 0, err: '' });
+    writeFileSync(module, `${source}\nthrow new Error('It was run.');`);
+    const changed = await bicot(['sample', 'runs/run', 'a dog'], undefined, NATIVE);
+    expect(changed).toMatchObject({ status: 1, out: '' });
+    expect(changed.err).toMatch(/run\.config\.mts has changed since runs\/run was begun.*--allow-changes/);
+    writeFileSync(module, `${source}\n`);
+    const allowed = await bicot(['sample', 'runs/run', 'a dog', '--allow-changes'], undefined, NATIVE);
+    expect(allowed).toMatchObject({ status: 0, err: '' });
   });
 });

@@ -46,11 +46,23 @@ try {
     check('one GRPO step in ESM, alone and in workers', 'node', ['esm.mjs'], twoCopies);
     check('one GRPO step in CJS, alone and in workers', 'node', ['cjs.cjs'], twoCopies);
     const run = 'node_modules/.bin/bicot';
+    check('npx bicot --version', run, ['--version'], (printed) =>
+      /^\d+\.\d+\.\d+\s*$/.test(printed) ? undefined : 'no version alone',
+    );
+    check('npx bicot demo --help', run, ['demo', '--help'], (printed) =>
+      /^usage: bicot demo/.test(printed) ? undefined : 'no usage',
+    );
     check(
       'npx bicot train, a configuration in TypeScript',
       run,
       ['train', 'run.config.ts', '--out', 'runs/1'],
       (printed) => (/step 4\/4/.test(printed) ? twoCopies(printed) : 'it did not come to its end'),
+    );
+    check(
+      'npx bicot eval, in pairs with the base',
+      run,
+      ['eval', 'runs/1', '--against', 'base', '--samples', '1'],
+      (printed) => (/evaluations\/step-4/.test(printed) ? twoCopies(printed) : 'no pictures'),
     );
     check('npx bicot resume', run, ['resume', 'runs/1']);
     check('npx bicot sample', run, ['sample', 'runs/1', 'a red dog', '--n', '2', '--checkpoint', 'best']);

@@ -1,21 +1,19 @@
 import { resolve } from 'node:path';
 import type { PromptRow } from '../../../data/prompts.js';
 import { BicotError } from '../../../errors.js';
-import type { JanusContext } from '../../../models/janus/index.js';
 import type { EnsembleMember } from '../../../rewards/ensemble/member.js';
 import type { ModelSource } from '../../../rewards/transformers/index.js';
-import { readPromptFile } from '../../files.js';
-import type { RunDefinition, RunParts } from '../../run/definition.js';
+import type { RunDefinition, RunParts, RunSettings } from '../../run/definition.js';
 import { type JsonConfig, SETTINGS } from './schema.js';
 
 /**
  * The run that a configuration in JSON describes.
  * @param config with absolute paths
  */
-export function runOf(config: JsonConfig): RunDefinition<PromptRow, JanusContext> {
+export function runOf(config: JsonConfig): RunDefinition {
   const settings = Object.fromEntries(Object.entries(config).filter(([name]) => SETTINGS.includes(name)));
   return {
-    ...(settings as unknown as RunDefinition<PromptRow, JanusContext>),
+    ...(settings as unknown as RunSettings),
     setup: () => setUp(config),
   };
 }
@@ -44,45 +42,39 @@ export function withAbsolutePaths(config: JsonConfig, folder: string): JsonConfi
   };
 }
 
+/** As `RunDefinition` has them, which knows neither prompts nor contexts. */
+type AnyParts = RunParts<unknown, unknown>;
+
 const isUrl = (text: string): boolean => /^https?:/.test(text);
 
-async function setUp(config: JsonConfig): Promise<RunParts<PromptRow, JanusContext>> {
-  const { model, evaluation } = config;
-  const { loadJanus, janusPrompts } = await import('../../../models/janus/index.js');
+/** A model and how it is sampled, for prompts of a type `P`. */
+export type ConfiguredModel<P, C> = Pick<RunParts<P, C>, 'policy' | 'rollout' | 'promptOf'>;
+
+async function setUp(config: JsonConfig): Promise<AnyParts> {
+  const { model } = config;
+  if (model.type === 'janus') {
+    const { janusModel, janusRows } = await import('./janus-model.js');
+    return (await partsOf(config, janusRows, () => janusModel(model))) as AnyParts;
+  }
+  const { classRows, llamaGenModel } = await import('./llamagen-model.js');
+  return (await partsOf(config, classRows, () => llamaGenModel(model))) as AnyParts;
+}
+
+/** What is small comes first, so that what is wrong with it is said before a model of gigabytes is loaded. */
+async function partsOf<P extends PromptRow, C>(
+  config: JsonConfig,
+  read: (path: string) => Promise<P[]>,
+  load: () => Promise<ConfiguredModel<P, C>>,
+): Promise<RunParts<P, C>> {
+  const { evaluation } = config;
   const { rewardEnsemble } = await import('../../../rewards/ensemble/ensemble.js');
-  const { biLevelRollout } = await import('../../../rollout/bi-level.js');
-  const prompts = await readPromptFile(config.prompts);
-  const policy = await loadJanus(model.folder, { lora: model.lora });
-  const { roles, system, instruction, planTokens = 512, guidance = 5 } = model;
-  const write = janusPrompts(policy.tokenizer, {
-    ...(roles && { roles }),
-    ...(system !== undefined && { system }),
-    ...(instruction !== undefined && { instruction }),
-  });
-  return {
-    policy,
-    prompts,
-    rollout: biLevelRollout<PromptRow, JanusContext>({
-      policy,
-      semantic: {
-        space: 'text',
-        sampling: { maxTokens: planTokens },
-        context: ({ prompt }) => write.plan(prompt),
-      },
-      token: {
-        space: 'image',
-        sampling: { guidance: { scale: guidance, logProbs: 'conditional' } },
-        context: ({ prompt }, plan) => write.image(prompt, plan.text),
-      },
-    }),
-    reward: rewardEnsemble<PromptRow>(await membersOf(config)),
-    ...(evaluation && {
-      evaluation: {
-        prompts: await readPromptFile(evaluation.prompts),
-        ...(evaluation.samplesPerPrompt && { samplesPerPrompt: evaluation.samplesPerPrompt }),
-      },
-    }),
+  const prompts = await read(config.prompts);
+  const evaluated = evaluation && {
+    prompts: await read(evaluation.prompts),
+    ...(evaluation.samplesPerPrompt && { samplesPerPrompt: evaluation.samplesPerPrompt }),
   };
+  const reward = rewardEnsemble<P>(await membersOf(config));
+  return { ...(await load()), prompts, reward, ...(evaluated && { evaluation: evaluated }) };
 }
 
 type RewardConfig = JsonConfig['rewards'][string];

@@ -87,7 +87,7 @@ function fromJson(path: string, file: string, text: string, overrides: readonly 
 
 function jsonRun(config: JsonConfig, file: string): Read {
   const settings = { ...withAbsolutePaths(config, dirname(file)), out: outOf(config.out, file) };
-  return { definition: runOf(settings) as RunDefinition, settings };
+  return { definition: runOf(settings), settings };
 }
 
 async function fromModule(path: string, file: string, overrides: readonly string[]): Promise<Read> {

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import { LLAMAGEN_SIZES, type LlamaGenSize } from '../../../models/llamagen/config.js';
 import type { BackendName } from '../../backend.js';
 import type { RunSettings } from '../../run/definition.js';
-import { namesIn } from './names.js';
+import { fieldsIn } from './names.js';
 import { checkObjective } from './objective.js';
 import { configError, type Issue } from './words.js';
 
@@ -108,19 +109,40 @@ const reward = v.variant(
   'a reward with type: http, similarity, detection, question or judge',
 );
 
+const lora = v.optional(v.strictObject({ rank: count(1), alpha: v.optional(positive) }));
+const model = v.variant(
+  'type',
+  [
+    v.strictObject({
+      type: v.literal('janus'),
+      folder: text,
+      lora,
+      roles: v.optional(oneOf(['pro', 't2i-r1'])),
+      system: v.optional(v.string('text in quotes')),
+      instruction: v.optional(text),
+      planTokens: v.optional(count(1)),
+      guidance: v.optional(notNegative),
+    }),
+    v.strictObject({
+      type: v.literal('llamagen'),
+      folder: text,
+      lora,
+      /** Names of files in the folder. */
+      transformer: v.optional(text),
+      tokenizer: v.optional(text),
+      size: v.optional(oneOf(Object.keys(LLAMAGEN_SIZES) as LlamaGenSize[])),
+      heads: v.optional(count(1)),
+      grid: v.optional(count(1)),
+      guidance: v.optional(notNegative),
+    }),
+  ],
+  'a model with type: janus or llamagen; others take a configuration in TypeScript',
+);
+
 const whole = {
   ...settings,
   objective: v.optional(plainObjective),
-  model: v.strictObject({
-    type: v.literal('janus', '"janus"; other models take a configuration in TypeScript'),
-    folder: text,
-    lora: v.optional(v.strictObject({ rank: count(1), alpha: v.optional(positive) })),
-    roles: v.optional(oneOf(['pro', 't2i-r1'])),
-    system: v.optional(v.string('text in quotes')),
-    instruction: v.optional(text),
-    planTokens: v.optional(count(1)),
-    guidance: v.optional(notNegative),
-  }),
+  model,
   prompts: text,
   evaluation: v.optional(v.strictObject({ prompts: text, samplesPerPrompt: v.optional(count(1)) })),
   rewards: v.pipe(
@@ -131,6 +153,11 @@ const whole = {
 
 /** A whole run as plain data. */
 export type JsonConfig = v.InferOutput<typeof wholeSchema>;
+/** The model of a type. */
+export type ModelConfig<T extends JsonConfig['model']['type']> = Extract<
+  JsonConfig['model'],
+  { readonly type: T }
+>;
 const wholeSchema = v.strictObject(whole, 'an object');
 const settingsSchema = v.strictObject(settings, 'an object');
 
@@ -145,7 +172,7 @@ export const JSON_FIELDS: readonly string[] = Object.keys(whole).filter((name) =
  */
 export function checkSettings(where: string, value: unknown): RunSettings {
   const { success, output, issues } = v.safeParse(settingsSchema, value);
-  if (!success) throw configError(where, issues as unknown as Issue[], namesIn(settingsSchema));
+  if (!success) throw configError(where, issues as unknown as Issue[], fieldsIn(settingsSchema));
   checkObjective(where, output.objective as RunSettings['objective']);
   return output as RunSettings;
 }
@@ -156,7 +183,7 @@ export function checkSettings(where: string, value: unknown): RunSettings {
  */
 export function checkJsonConfig(where: string, value: unknown): JsonConfig {
   const { success, output, issues } = v.safeParse(wholeSchema, value);
-  if (!success) throw configError(where, issues as unknown as Issue[], namesIn(wholeSchema));
+  if (!success) throw configError(where, issues as unknown as Issue[], fieldsIn(wholeSchema));
   checkObjective(where, output.objective as RunSettings['objective']);
   return output;
 }

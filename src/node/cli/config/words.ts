@@ -10,26 +10,37 @@ export interface Issue {
   readonly path?: readonly { readonly key: unknown; readonly input: unknown }[];
 }
 
-/** Names of the fields beside the one at the end of a path. */
-export type KnownNames = (path: NonNullable<Issue['path']>) => readonly string[];
+/** The way to a value, each part with the object that it is a field of. */
+export type IssuePath = NonNullable<Issue['path']>;
+
+/** What is known of the fields of a configuration. */
+export interface KnownFields {
+  /** Names of those beside the one at the end of a path. */
+  names(path: IssuePath): readonly string[];
+  /** What the one at the end of a path has to be, in words; undefined if nobody said. */
+  wanted(path: IssuePath): string | undefined;
+}
 
 /** @param where the file; each issue names field, value and what is allowed */
-export function configError(where: string, issues: readonly Issue[], known: KnownNames): BicotError {
+export function configError(where: string, issues: readonly Issue[], known: KnownFields): BicotError {
   const lines = issues.slice(0, 5).map((issue) => inWords(issue, known));
   const more = issues.length > 5 ? ` And ${issues.length - 5} more.` : '';
   return new BicotError('value', `${where}: ${lines.join('; ')}.${more} docs/cli.md lists the fields.`);
 }
 
-function inWords({ message, expected, input, type, path = [] }: Issue, known: KnownNames): string {
+function inWords({ message, expected, input, type, path = [] }: Issue, known: KnownFields): string {
   const field = path.map(({ key }) => String(key)).join('.') || 'the configuration';
   if (type === 'strict_object' && expected === 'never') {
     const name = String(path.at(-1)?.key);
-    const near = nearest(name, known(path));
+    const near = nearest(name, known.names(path));
     return `there is no field ${field}${near ? `; did you mean ${[...path.slice(0, -1).map(({ key }) => key), near].join('.')}` : ''}`;
   }
   const what = wanted(message, expected);
-  // Of a field that is not there, the library only knows the name.
-  if (input === undefined) return `${field} is missing${what.startsWith('"') ? '' : `; expected ${what}`}`;
+  if (input === undefined) {
+    // Of a field that is not there, the library only knows the name.
+    const expectation = what.startsWith('"') ? known.wanted(path) : what;
+    return `${field} is missing${expectation ? `; expected ${expectation}` : ''}`;
+  }
   return `${field} is ${short(input)}; expected ${what}`;
 }
 

@@ -13,7 +13,9 @@ describe('progressOutput', () => {
     output.update('a line that is too long');
     output.print('done');
     output.emit({ a: 1 });
-    expect(terminal.text()).toBe('\r\u001b[2Ka line th\r\u001b[2Kdone\n');
+    output.update('more');
+    output.clear();
+    expect(terminal.text()).toBe('\r\u001b[2Ka line th\r\u001b[2Kdone\n\r\u001b[2Kmore\r\u001b[2K');
   });
 
   it('writes plain lines elsewhere, and objects only when asked for', () => {
@@ -21,6 +23,7 @@ describe('progressOutput', () => {
     const output = progressOutput(pipe);
     output.update('…');
     output.print('done');
+    output.clear();
     expect(pipe.text()).toBe('done\n');
     const machine = stream(true);
     const json = progressOutput(machine, { json: true });
