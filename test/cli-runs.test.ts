@@ -119,6 +119,12 @@ describe('bicot', { timeout: 120_000 }, () => {
     expect(metrics('part')).toEqual(metrics('whole'));
   });
 
+  it('goes on when nobody reads any more', async () => {
+    const unread = await bicot(['train', 'tiny.json', '--out', 'unread'], (child) => child.stdout?.destroy());
+    expect(unread).toMatchObject({ status: 0, err: '' });
+    expect(metrics('unread')).toEqual(metrics('whole'));
+  });
+
   it('draws a prompt with a run, and measures it beside its base', async () => {
     const sampled = await bicot([
       'sample',
