@@ -42,6 +42,12 @@ export const POSITIVE_INTEGER: NumberRule = {
   test: (value) => Number.isSafeInteger(value) && value > 0,
 };
 
+/** 0, 1, 2, … */
+export const WHOLE_NUMBER: NumberRule = {
+  words: 'a whole number, 0 or more',
+  test: (value) => Number.isSafeInteger(value) && value >= 0,
+};
+
 /**
  * Throws unless an option is a number as the rule says.
  * @param what who checks, e.g. `cispo`

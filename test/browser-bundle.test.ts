@@ -131,7 +131,19 @@ describe('the sources', async () => {
 
   it('import downward only', () => {
     const floors = [
-      ['errors', 'options', 'abort', 'backoff', 'sha256', 'turn', 'version', 'recipe', 'backends', 'tensor'],
+      [
+        'errors',
+        'options',
+        'abort',
+        'backoff',
+        'sha256',
+        'turn',
+        'version',
+        'write-patiently',
+        'recipe',
+        'backends',
+        'tensor',
+      ],
       ['kernels', 'objective'],
       ['policy', 'image', 'rewards'],
       ['sampling', 'models', 'data'],

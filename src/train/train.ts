@@ -55,12 +55,14 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
       const made = await trainStep(settings, { optimizer, reference, coefficients, monitor, pool }, step);
       ({ coefficients } = made);
       ema?.update();
-      const position = { step: step + 1, coefficients, ...(monitor && { monitor: monitor.state() }) };
       const told = { ...made, ...(ema && { ema }) };
       for (const finding of made.findings) settings.onFinding?.(finding);
       for (const log of settings.loggers) await log(told);
       // Not before: what is saved has been logged.
-      keeper?.made(position, made.metrics);
+      keeper?.made(
+        { step: step + 1, coefficients, ...(monitor && { monitor: monitor.state() }) },
+        made.metrics,
+      );
       yield told;
       // Saved after the caller had its turn: what it logs of a step is never behind what is saved.
       if (keeper?.due()) {

@@ -1,6 +1,6 @@
-import { pauseBefore, sleep } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
-import { assertNumber, type NumberRule } from '../../options.js';
+import { assertNumber, WHOLE_NUMBER } from '../../options.js';
+import { writePatiently } from '../../write-patiently.js';
 
 /** What every logger that writes files can be told. */
 export interface WritingOptions {
@@ -8,23 +8,15 @@ export interface WritingOptions {
   readonly retries?: number;
 }
 
-/** Pauses between attempts to write, in milliseconds. */
-const PAUSES = { first: 250, most: 5000 };
-
 /** Waiting does not help: something else is at the path. */
 const HOPELESS: readonly unknown[] = ['EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EEXIST', 'EINVAL'];
-
-const COUNT: NumberRule = {
-  words: 'a whole number, 0 or more',
-  test: (value) => Number.isSafeInteger(value) && value >= 0,
-};
 
 /**
  * How often to try again.
  * @throws BicotError `value`
  */
 export function retriesOf(what: string, { retries = 5 }: WritingOptions): number {
-  assertNumber(what, 'retries', retries, COUNT);
+  assertNumber(what, 'retries', retries, WHOLE_NUMBER);
   return retries;
 }
 
@@ -34,15 +26,13 @@ export function retriesOf(what: string, { retries = 5 }: WritingOptions): number
  * @param attempt must leave the file as it was when it fails, or find it out when it is called again
  * @throws BicotError `file` with the path, the cause and what to do, after so many repetitions; at once if waiting can't help
  */
-export async function patiently<T>(path: string, retries: number, attempt: () => Promise<T>): Promise<T> {
-  for (let made = 1; ; made++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (made > retries || HOPELESS.includes(codeOf(error))) throw fileError(path, made, error);
-    }
-    await sleep(pauseBefore(made, PAUSES));
-  }
+export function patiently<T>(path: string, retries: number, attempt: () => Promise<T>): Promise<T> {
+  return writePatiently(
+    attempt,
+    retries,
+    (error, made) => fileError(path, made, error),
+    (error) => HOPELESS.includes(codeOf(error)),
+  );
 }
 
 /** The code of an error of the file system. */

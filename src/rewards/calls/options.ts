@@ -3,9 +3,9 @@ import {
   assertKnownOptions,
   assertNumber,
   NOT_NEGATIVE,
-  type NumberRule,
   POSITIVE,
   POSITIVE_INTEGER,
+  WHOLE_NUMBER,
 } from '../../options.js';
 
 /** How a reward is called. Times are in milliseconds. */
@@ -41,11 +41,6 @@ export interface CallSettings {
   readonly batchSize: number;
 }
 
-const COUNT: NumberRule = {
-  words: 'a whole number, 0 or more',
-  test: (value) => Number.isSafeInteger(value) && value >= 0,
-};
-
 /**
  * Fills in defaults and refuses what makes no sense.
  * @throws BicotError `value`
@@ -57,7 +52,7 @@ export function callSettings(what: string, options: RewardCallOptions): CallSett
   const { concurrency = options.batchSize === undefined ? 1 : 4 } = options;
   const { first = 250, most = Math.max(30_000, first) } = options.backoff ?? {};
   if (timeout !== undefined) assertNumber(what, 'timeout', timeout, POSITIVE);
-  assertNumber(what, 'retries', retries, COUNT);
+  assertNumber(what, 'retries', retries, WHOLE_NUMBER);
   assertNumber(what, 'concurrency', concurrency, POSITIVE_INTEGER);
   if (options.batchSize !== undefined) assertNumber(what, 'batchSize', batchSize, POSITIVE_INTEGER);
   if (options.backoff) assertKnownOptions(`${what}: backoff`, options.backoff, ['first', 'most']);

@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
-import { pauseBefore, sleep } from '../../backoff.js';
 import { BicotError, isBicotError } from '../../errors.js';
 import { checkpointError, reasonOf } from '../../models/checkpoints/failure.js';
 import type { CheckpointFolder } from '../../models/checkpoints/folder.js';
 import { VERSION } from '../../version.js';
+import { writePatiently } from '../../write-patiently.js';
 import type { Coefficients } from '../coefficients.js';
 import type { WeightAverage } from '../ema.js';
 import type { StepMetrics } from '../metrics.js';
@@ -49,9 +49,6 @@ export interface CheckpointKeeper {
   /** The run ends with an error: saves as `close`. @returns the error, with how to go on if it was an abort */
   closeAfter(error: unknown): Promise<unknown>;
 }
-
-/** Pauses between attempts to write, in milliseconds. */
-const PAUSES = { first: 250, most: 5000 };
 
 /**
  * Opens a run's checkpoints, and brings back the newest that is whole if `resume` says so. To be called while the policy
@@ -123,31 +120,26 @@ async function writeRun<P, C>(
   const { step, coefficients, monitor } = position;
   const part = (name: 'weights' | 'optimizer' | 'ema', tensors: Readonly<Record<string, tf.Tensor>>) =>
     saveTensors(folder, fileOf(step, `${name}.safetensors`), tensors);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const manifest: Manifest = {
-        ...{ format: 1, bicot: VERSION, step, identity, coefficients },
-        ...(monitor && { monitor }),
-        updates: optimizer.step,
-        weights: await part('weights', policy.variables),
-        optimizer: await part('optimizer', optimizer.state()),
-        ...(ema && { ema: await part('ema', ema.weights) }),
-        ...(value === undefined ? {} : { value }),
-      };
-      await folder.write(fileOf(step, 'json'), [await encodeManifest(manifest)]);
-      return;
-    } catch (error) {
-      if (attempt > retries) {
-        throw checkpointError(
-          folder.path,
-          `step ${step} could not be saved in ${attempt} attempts (${reasonOf(error)})`,
-          'What was saved before is untouched. Make room on the disk, or mend its permissions.',
-          error,
-        );
-      }
-      await sleep(pauseBefore(attempt, PAUSES));
-    }
-  }
+  const writeOnce = async (): Promise<void> => {
+    const manifest: Manifest = {
+      ...{ format: 1, bicot: VERSION, step, identity, coefficients },
+      ...(monitor && { monitor }),
+      updates: optimizer.step,
+      weights: await part('weights', policy.variables),
+      optimizer: await part('optimizer', optimizer.state()),
+      ...(ema && { ema: await part('ema', ema.weights) }),
+      ...(value === undefined ? {} : { value }),
+    };
+    await folder.write(fileOf(step, 'json'), [await encodeManifest(manifest)]);
+  };
+  await writePatiently(writeOnce, retries, (error, attempts) =>
+    checkpointError(
+      folder.path,
+      `step ${step} could not be saved in ${attempts} attempts (${reasonOf(error)})`,
+      'What was saved before is untouched. Make room on the disk, or mend its permissions.',
+      error,
+    ),
+  );
 }
 
 async function bringBack<P, C>(

@@ -5,8 +5,8 @@ import {
   assertFlag,
   assertKnownOptions,
   assertNumber,
-  type NumberRule,
   POSITIVE_INTEGER,
+  WHOLE_NUMBER,
 } from '../../options.js';
 import type { StepMetrics } from '../metrics.js';
 
@@ -48,11 +48,6 @@ export interface CheckpointSettings extends Required<Omit<CheckpointOptions, 'fo
  */
 export type Resume = 'never' | 'auto' | 'must';
 
-const COUNT: NumberRule = {
-  words: 'a whole number, 0 or more',
-  test: (value) => Number.isSafeInteger(value) && value >= 0,
-};
-
 /**
  * Fills in defaults and refuses what makes no sense.
  * @throws BicotError `value`, `unsupported` for a path where there is no file system
@@ -64,7 +59,7 @@ export function checkpointSettings(options: CheckpointOptions): CheckpointSettin
   const { every = 50, keepLast = 2, keepBest, allowChanges = false, retries = 3 } = options;
   assertNumber(what, 'every', every, POSITIVE_INTEGER);
   assertNumber(what, 'keepLast', keepLast, POSITIVE_INTEGER);
-  assertNumber(what, 'retries', retries, COUNT);
+  assertNumber(what, 'retries', retries, WHOLE_NUMBER);
   assertFlag(what, 'allowChanges', allowChanges);
   if (keepBest) {
     assertKnownOptions(`${what}: keepBest`, keepBest, ['count', 'by']);
