@@ -40,6 +40,7 @@ export {
   compareEvaluations,
   type EvaluationComparison,
 } from './evaluation/compare.js';
+export { type CrossedOptions, crossedBootstrap } from './evaluation/crossed.js';
 export { type FormatOptions, formatComparison, formatSummary } from './evaluation/format.js';
 export { holm } from './evaluation/holm.js';
 export type { IntervalMethod } from './evaluation/intervals.js';

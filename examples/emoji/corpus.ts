@@ -1,12 +1,14 @@
 import { type PromptRow, type UniformStream, uniformInteger, uniformStream } from 'bicot';
-import { TASK_TYPES, type TaskType } from './forms.js';
-import { heldOutOf } from './holdout.js';
+import type { TaskType } from './forms.js';
+import { habitualScene } from './habit.js';
+import { heldOutOf, isHeldOut } from './holdout.js';
 import { honestScene, stockScene } from './layout.js';
-import { NOISE, type NoiseRates, slippedScene, sloppyScene } from './noise.js';
+import { type NoiseRates, slippedScene, sloppyScene } from './noise.js';
 import { planOf } from './plan.js';
-import { drawPrompt } from './prompts.js';
+import { drawRow } from './prompts.js';
 import { isMet, type Requirement, specOf } from './requirement.js';
 import type { Scene } from './scene.js';
+import { DEMO_WORLD, type World } from './world.js';
 
 /** One captioned picture of the pre-training corpus. */
 export interface CorpusExample {
@@ -51,14 +53,19 @@ function kindsOf(scene: Scene): Requirement['wanted'] {
 }
 
 /**
- * The next example of the endless corpus: training prompts only, the five kinds equally often.
+ * The next example of the endless corpus: no held-out composition, all kinds of prompts equally often.
  * @param stream e.g. `uniformStream('emoji', 'corpus', seed)`; the same stream gives the same corpus
  */
-export function corpusExample(stream: UniformStream, rates: NoiseRates = NOISE): CorpusExample {
-  const task = TASK_TYPES[uniformInteger(stream, TASK_TYPES.length)] as TaskType;
-  const row = drawPrompt('train', task, stream);
+export function corpusExample(
+  stream: UniformStream,
+  rates: NoiseRates = DEMO_WORLD.noise,
+  world: World = DEMO_WORLD,
+): CorpusExample {
+  const task = world.tasks[uniformInteger(stream, world.tasks.length)] as TaskType;
+  const row = drawRow(task, stream, world, (drawn) => !isHeldOut(drawn));
   const { scene: planned, noise } = plannedScene(specOf(row), rates, stream);
-  const slipped = slippedScene(planned, rates.slip, stream);
+  const intended = rates.habit && stream() < rates.habit ? habitualScene(planned) : planned;
+  const slipped = slippedScene(intended, rates.slip, stream);
   // Nor must a slip (three left of four) show one.
   const { scene, slips } = isHeldOutScene(slipped.scene) ? { scene: planned, slips: 0 } : slipped;
   return { row, plan: planOf(planned), planned, scene, noise, slips };
@@ -79,9 +86,14 @@ export interface CorpusReport {
 }
 
 /** Measures how wrong the corpus is, on scenes (not pixels). */
-export function measureCorpus(count: number, seed: number, rates: NoiseRates = NOISE): CorpusReport {
+export function measureCorpus(
+  count: number,
+  seed: number,
+  rates: NoiseRates = DEMO_WORLD.noise,
+  world: World = DEMO_WORLD,
+): CorpusReport {
   const stream = uniformStream('emoji', 'corpus', seed);
-  const examples = Array.from({ length: count }, () => corpusExample(stream, rates));
+  const examples = Array.from({ length: count }, () => corpusExample(stream, rates, world));
   const share = (list: readonly CorpusExample[], test: (example: CorpusExample) => boolean): number =>
     list.filter(test).length / Math.max(1, list.length);
   const isWrong = ({ row, scene }: CorpusExample): boolean => !isMet(specOf(row), scene);
@@ -97,7 +109,7 @@ export function measureCorpus(count: number, seed: number, rates: NoiseRates = N
     slips: examples.reduce((sum, { slips }) => sum + slips, 0) / objects,
     wrongPlans: share(examples, ({ row, planned }) => !isMet(specOf(row), planned)),
     wrongPictures: share(examples, isWrong),
-    wrongByTask: Object.fromEntries(TASK_TYPES.map((task) => [task, byTask(task)])) as Record<
+    wrongByTask: Object.fromEntries(world.tasks.map((task) => [task, byTask(task)])) as Record<
       TaskType,
       number
     >,

@@ -1,6 +1,7 @@
 import {
   abstain,
   biLevelRollout,
+  type EnsembleMember,
   type EvaluatedSample,
   type Evaluation,
   failure,
@@ -10,6 +11,7 @@ import {
   type PromptRow,
   type RewardEnsemble,
   type RewardFunction,
+  type RgbImage,
   type RolloutFunction,
   rewardEnsemble,
   score,
@@ -21,7 +23,7 @@ import type { Atlas } from './atlas.js';
 import { REWARD_WEIGHTS, type RewardWeights } from './choose-rewards.js';
 import { TASK_TYPES } from './forms.js';
 import { createJudge } from './judge.js';
-import { semanticContext, tokenContext } from './model.js';
+import { type EmojiContexts, semanticContext, tokenContext } from './model.js';
 import { PLAN_TOKENS } from './plan.js';
 import { type RewardName, worldRewards } from './rewards.js';
 
@@ -44,11 +46,16 @@ export interface EmojiSampling {
 export function emojiRollout(
   policy: Policy<TokenContext>,
   { semantic, token }: EmojiSampling,
+  contexts: EmojiContexts = { semantic: semanticContext, token: tokenContext },
 ): RolloutFunction<PromptRow, TokenContext> {
   return biLevelRollout<PromptRow, TokenContext>({
     policy,
-    semantic: { space: 'text', sampling: { ...semantic, maxTokens: PLAN_TOKENS }, context: semanticContext },
-    token: { space: 'image', sampling: token, context: tokenContext },
+    semantic: {
+      space: 'text',
+      sampling: { ...semantic, maxTokens: PLAN_TOKENS },
+      context: contexts.semantic,
+    },
+    token: { space: 'image', sampling: token, context: contexts.token },
   });
 }
 
@@ -60,23 +67,36 @@ export function emojiRewards(
   atlas: Atlas,
   weights: RewardWeights = REWARD_WEIGHTS,
 ): RewardEnsemble<PromptRow> {
-  const rewards = worldRewards(atlas);
   const judge = createJudge(atlas);
-  const trained = (Object.entries(weights) as [RewardName, number][]).map(
-    ([name, weight]) => [name, { reward: rewards[name], weight }] as const,
-  );
   return rewardEnsemble<PromptRow>({
-    ...Object.fromEntries(trained),
+    ...weightedRewards(atlas, weights),
     judge: {
       monitor: true,
-      reward: async (samples) =>
-        samples.map(({ prompt, image }) =>
-          image
-            ? score(judge.judgeSample(prompt, image) ? 1 : 0)
-            : failure('the rollout decodes no pictures'),
-        ),
+      reward: verdictReward((prompt, image) => (judge.judgeSample(prompt, image) ? 1 : 0)),
     },
   });
+}
+
+/** The rewards that count, as members of an ensemble. */
+export function weightedRewards(
+  atlas: Atlas,
+  weights: RewardWeights,
+): Readonly<Record<string, EnsembleMember<PromptRow>>> {
+  const rewards = worldRewards(atlas);
+  const entries = Object.entries(weights) as [RewardName, number][];
+  return Object.fromEntries(
+    entries.map(([name, weight]) => [name, { reward: rewards[name], weight }] as const),
+  );
+}
+
+/** What somebody thinks of each picture, as a reward. */
+export function verdictReward(
+  verdict: (prompt: PromptRow, image: RgbImage) => number,
+): RewardFunction<PromptRow> {
+  return async (samples) =>
+    samples.map(({ prompt, image }) =>
+      image ? score(verdict(prompt, image)) : failure('the rollout decodes no pictures'),
+    );
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { PromptRow } from 'bicot';
-import { FACTS } from './facts.js';
+import { FACTS, type Fact } from './facts.js';
 import { MOST } from './holdout.js';
 import { WORLD_LOCALITIES } from './localities.js';
 import { COLORS, NOUNS, type Noun, withArticle } from './nouns.js';
 
-/** The kinds of prompts. All but `reasoning` are T2I-R1's. */
+/** The kinds of the demo's prompts. All but `reasoning` are T2I-R1's. */
 export const TASK_TYPES = ['object', 'spatial', 'numeracy', 'color', 'reasoning'] as const;
-/** One of the kinds. */
-export type TaskType = (typeof TASK_TYPES)[number];
+/** A kind of prompts; `complex` is EmojiBench's. */
+export type TaskType = (typeof TASK_TYPES)[number] | 'complex';
 
 /** A family of prompts of one wording, numbered. */
 export interface Form {
@@ -23,8 +23,8 @@ export interface Form {
 const NUMBERS = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'] as const;
 /** The largest number of each noun where a prompt counts two of them. */
 const MOST_OF_TWO = 4;
-const TINTED = NOUNS.filter(({ tinted }) => tinted);
-const PHRASES = FACTS.flatMap(({ noun, phrases }) => phrases.map((phrase) => ({ noun, phrase })));
+/** The nouns that the atlas has in every colour. */
+export const TINTED = NOUNS.filter(({ tinted }) => tinted);
 
 /** The number word of a count: `three`. */
 export const numberWord = (count: number): string => NUMBERS[count - 1] ?? String(count);
@@ -50,25 +50,26 @@ function pick<A, B, C, D>(
   return [digit(a), digit(b), digit(c), digit(d)];
 }
 
-const ONCE = [undefined] as const;
+/** A list for a wording that has nothing more to choose. */
+export const ONCE = [undefined] as const;
 const OPENINGS = ['a photo of ', ''] as const;
-const counts = (most: number): number[] => Array.from({ length: most }, (_, i) => i + 1);
+/** From one to the most. */
+export const counts = (most: number): number[] => Array.from({ length: most }, (_, i) => i + 1);
 /** Ordered pairs of different items. */
-const pairs = <T>(items: readonly T[]): (readonly [T, T])[] =>
+export const pairs = <T>(items: readonly T[]): (readonly [T, T])[] =>
   items.flatMap((a) => items.filter((b) => b !== a).map((b) => [a, b] as const));
 
-const NOUN_PAIRS = pairs(NOUNS);
-const TINTED_PAIRS = pairs(TINTED);
-/** A fact and a noun that is not its own. */
-const FACT_PAIRS = PHRASES.flatMap((fact) =>
-  NOUNS.filter(({ noun }) => noun !== fact.noun).map((noun) => [fact, noun] as const),
-);
+/** Ordered pairs of all nouns. */
+export const NOUN_PAIRS = pairs(NOUNS);
+/** Ordered pairs of the nouns that come in colours. */
+export const TINTED_PAIRS = pairs(TINTED);
 /** GenEval writes "a photo of a dog left of a cat", T2I-CompBench "a dog on the left of a cat". */
 const GENEVAL = new Set(['left of', 'right of', 'above', 'below']);
 /** What a prompt about a place starts with. */
 export const opening = (locality: string): string => (GENEVAL.has(locality) ? 'a photo of ' : '');
 
-function form<A, B, C, D>(
+/** Makes a form: one prompt for each choice of an item of each list. */
+export function form<A, B, C, D>(
   task: TaskType,
   weight: number,
   lists: readonly [readonly A[], readonly B[], readonly C[], readonly D[]],
@@ -79,7 +80,32 @@ function form<A, B, C, D>(
   return { task, weight, size, row: (index) => ({ task_type: task, ...build(...pick(index, a, b, c, d)) }) };
 }
 
-/** All prompts of the world. */
+/** The prompts that ask for things by what is known of them. */
+export function reasoningForms(facts: readonly Fact[]): Form[] {
+  const phrases = facts.flatMap(({ noun, phrases: own }) => own.map((phrase) => ({ noun, phrase })));
+  /** A fact and a noun that is not its own. */
+  const factPairs = phrases.flatMap((fact) =>
+    NOUNS.filter(({ noun }) => noun !== fact.noun).map((noun) => [fact, noun] as const),
+  );
+  return [
+    form('reasoning', 1, [phrases, ONCE, ONCE, ONCE], ({ noun, phrase }) => ({
+      prompt: `a photo of ${phrase}`,
+      nouns: [noun],
+    })),
+    form('reasoning', 3, [WORLD_LOCALITIES, factPairs, ONCE, ONCE], (locality, [fact, { noun }]) => ({
+      prompt: `${opening(locality)}${fact.phrase} ${locality} ${withArticle(noun)}`,
+      nouns: [fact.noun, noun],
+      spatial_info: { obj1: fact.noun, obj2: noun, locality },
+    })),
+    form('reasoning', 2, [counts(MOST), phrases, ONCE, ONCE], (num, { noun, phrase }) => ({
+      prompt: `${numberWord(num)} of ${phrase}`,
+      nouns: [noun],
+      numeracy_info: [{ obj_name: noun, num }],
+    })),
+  ];
+}
+
+/** All prompts of the demo's world. */
 export const FORMS: readonly Form[] = [
   form('object', 1, [NOUNS, ONCE, ONCE, ONCE], ({ noun }) => ({
     prompt: `a photo of ${withArticle(noun)}`,
@@ -122,18 +148,5 @@ export const FORMS: readonly Form[] = [
     nouns: [first.noun, second.noun],
     attr_nouns: [`${color1} ${first.noun}`, `${color2} ${second.noun}`],
   })),
-  form('reasoning', 1, [PHRASES, ONCE, ONCE, ONCE], ({ noun, phrase }) => ({
-    prompt: `a photo of ${phrase}`,
-    nouns: [noun],
-  })),
-  form('reasoning', 3, [WORLD_LOCALITIES, FACT_PAIRS, ONCE, ONCE], (locality, [fact, { noun }]) => ({
-    prompt: `${opening(locality)}${fact.phrase} ${locality} ${withArticle(noun)}`,
-    nouns: [fact.noun, noun],
-    spatial_info: { obj1: fact.noun, obj2: noun, locality },
-  })),
-  form('reasoning', 2, [counts(MOST), PHRASES, ONCE, ONCE], (num, { noun, phrase }) => ({
-    prompt: `${numberWord(num)} of ${phrase}`,
-    nouns: [noun],
-    numeracy_info: [{ obj_name: noun, num }],
-  })),
+  ...reasoningForms(FACTS),
 ];

@@ -14,7 +14,7 @@ export const HELD_OUT_TINTS = 0.05;
 export const MOST = 8;
 
 /** FNV-1a with a final mix, to [0, 1): the same on every machine, so the split never moves. */
-function stableHash(text: string): number {
+export function stableHash(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);

@@ -10,6 +10,8 @@ export interface Judge {
   judgeScene(image: RgbImage): JudgedObject[];
   /** Strict, as GenEval: exactly what was asked for and nothing else, in the right numbers, colours and places. */
   judgeSample(row: PromptRow, image: RgbImage): boolean;
+  /** What was asked for, one by one: each kind in its number and colour, the place if there is one, and nothing else. */
+  judgeAspects(row: PromptRow, image: RgbImage): boolean[];
 }
 
 /** Something in the picture. */
@@ -91,6 +93,13 @@ function stands(place: string, first: JudgedObject, second: JudgedObject): boole
 
 /** How many of each are asked for: `[name, colour or undefined, number]`. */
 function demandsOf(row: PromptRow): [string, string | undefined, number][] {
+  if (row.task_type === 'complex') {
+    return row.nouns.map((noun) => {
+      const colored = row.attr_nouns?.find((words) => words.endsWith(` ${noun}`));
+      const number = row.numeracy_info?.find(({ obj_name }) => obj_name === noun)?.num ?? 1;
+      return [noun, colored?.slice(0, -noun.length - 1), number];
+    });
+  }
   if (row.numeracy_info?.length)
     return row.numeracy_info.map(({ obj_name, num }) => [obj_name, undefined, num]);
   if (row.attr_nouns?.length) {
@@ -143,5 +152,23 @@ export function createJudge(atlas: Atlas): Judge {
     return first !== undefined && second !== undefined && stands(locality, first, second);
   };
 
-  return { judgeScene, judgeSample };
+  const judgeAspects = (row: PromptRow, image: RgbImage): boolean[] => {
+    const objects = judgeScene(image);
+    const demands = demandsOf(row);
+    const aspects = demands.map(
+      ([noun, color, number]) =>
+        objects.filter((object) => object.noun === noun && (color === undefined || object.color === color))
+          .length === number,
+    );
+    const foreign = objects.some((object) => demands.every(([noun]) => noun !== object.noun));
+    if (row.spatial_info) {
+      const { obj1, obj2, locality } = row.spatial_info;
+      const first = objects.find(({ noun }) => noun === obj1);
+      const second = objects.find(({ noun }) => noun === obj2);
+      aspects.push(first !== undefined && second !== undefined && stands(locality, first, second));
+    }
+    return [...aspects, !foreign];
+  };
+
+  return { judgeScene, judgeSample, judgeAspects };
 }

@@ -24,8 +24,17 @@ export function honestScene({ wanted, relation }: Requirement, stream: UniformSt
   }
   const pairs = cellPairs(meaning);
   const [first, second] = pairs[uniformInteger(stream, pairs.length)] ?? [0, 1];
+  const related = new Map([
+    [relation.first, first],
+    [relation.second, second],
+  ]);
+  // Kinds beyond the two stand wherever there is room.
+  const others = kinds.filter(({ noun }) => !related.has(noun));
+  const room = ALL_CELLS.filter((cell) => cell !== first && cell !== second);
+  const free = others.length > 0 ? shuffled(room, stream) : room;
+  let next = 0;
   return {
-    objects: kinds.map(({ noun, color }) => placed(noun, color, noun === relation.first ? first : second)),
+    objects: kinds.map(({ noun, color }) => placed(noun, color, related.get(noun) ?? free[next++] ?? 0)),
   };
 }
 

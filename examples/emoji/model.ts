@@ -7,6 +7,7 @@ import {
   type PatchCodebook,
   type Safetensors,
   type TransformerPolicy,
+  type WordTokenizer,
 } from 'bicot/models';
 import type { Atlas } from './atlas.js';
 import { PICTURE, renderScene } from './scene.js';
@@ -25,21 +26,25 @@ export function emojiCodebook(atlas: Atlas): PatchCodebook {
   return fitPatchCodebook(pictures, { width: PICTURE, height: PICTURE, patch: PATCH }, CODEBOOK_SIZE);
 }
 
-/** An untrained model of this world. */
-export function createEmojiModel(codebook: PatchCodebook, seed = 0): TransformerPolicy {
+/** An untrained model of the demo's world, or of the one whose words the tokenizer knows. */
+export function createEmojiModel(
+  codebook: PatchCodebook,
+  seed = 0,
+  tokenizer: WordTokenizer = TOKENIZER,
+): TransformerPolicy {
   return createTransformer(
     {
-      textVocabulary: TOKENIZER.size,
+      textVocabulary: tokenizer.size,
       imageVocabulary: codebook.size,
       imageLength: codebook.length,
       endToken: END,
-      specialTokens: TOKENIZER.specials,
+      specialTokens: tokenizer.specials,
       width: 128,
       layers: 4,
       heads: 4,
       hidden: 344,
     },
-    { tokenizer: TOKENIZER, imageTokenizer: codebook, seed },
+    { tokenizer, imageTokenizer: codebook, seed },
   );
 }
 
@@ -55,9 +60,13 @@ export interface EmojiModel {
  * in a page).
  * @throws BicotError `safetensors` if they hold something else
  */
-export function emojiModelOf(codebookFile: Safetensors, weights: Safetensors): EmojiModel {
+export function emojiModelOf(
+  codebookFile: Safetensors,
+  weights: Safetensors,
+  tokenizer: WordTokenizer = TOKENIZER,
+): EmojiModel {
   const codebook = importPatchCodebook(codebookFile.tensors, codebookFile.metadata);
-  const model = createEmojiModel(codebook);
+  const model = createEmojiModel(codebook, 0, tokenizer);
   try {
     importWeights(model.variables, weights.tensors, "the emoji model's weights");
   } catch (error) {
@@ -67,12 +76,23 @@ export function emojiModelOf(codebookFile: Safetensors, weights: Safetensors): E
   return { model, codebook };
 }
 
-/** What a plan is conditioned on: `<bos> prompt <end>`. */
-export function semanticContext({ prompt }: Pick<PromptRow, 'prompt'>): TokenContext {
-  return { ids: Int32Array.of(BOS, ...TOKENIZER.encode(prompt), END) };
+/** What the two levels are conditioned on. */
+export interface EmojiContexts {
+  /** A plan: `<bos> prompt <end>`. */
+  readonly semantic: (row: Pick<PromptRow, 'prompt'>) => TokenContext;
+  /** A picture, the re-templated prompt: `<bos> prompt <end> plan <image>`. A plan of no tokens: none. */
+  readonly token: (row: Pick<PromptRow, 'prompt'>, plan: { readonly ids: Int32Array }) => TokenContext;
 }
 
-/** What a picture is conditioned on, the re-templated prompt: `<bos> prompt <end> plan <image>`. */
-export function tokenContext({ prompt }: Pick<PromptRow, 'prompt'>, plan: { ids: Int32Array }): TokenContext {
-  return { ids: Int32Array.of(BOS, ...TOKENIZER.encode(prompt), END, ...plan.ids, IMAGE) };
+/** The contexts in the words of a tokenizer. */
+export function emojiContexts(tokenizer: WordTokenizer): EmojiContexts {
+  return {
+    semantic: ({ prompt }) => ({ ids: Int32Array.of(BOS, ...tokenizer.encode(prompt), END) }),
+    token: ({ prompt }, { ids }) => ({
+      ids: Int32Array.of(BOS, ...tokenizer.encode(prompt), END, ...ids, IMAGE),
+    }),
+  };
 }
+
+/** In the demo's words. */
+export const { semantic: semanticContext, token: tokenContext } = emojiContexts(TOKENIZER);

@@ -11,6 +11,8 @@ export interface NoiseRates {
   readonly sloppy: number;
   /** One object is not drawn as planned; for each object alone. */
   readonly slip: number;
+  /** The picture is drawn out of habit (`habit.ts`). Absent: 0. */
+  readonly habit?: number;
 }
 
 /**
@@ -61,7 +63,8 @@ export function sloppyScene(
   scene: Scene,
   stream: UniformStream,
 ): { readonly scene: Scene; readonly detail: 'place' | 'count' | 'color' } {
-  const bound = wanted.length === 2 && wanted[0]?.color !== wanted[1]?.color;
+  const [one, other] = wanted.map(({ color }) => color);
+  const bound = wanted.length === 2 && one !== undefined && other !== undefined && one !== other;
   const detail = choose(
     bound ? (['place', 'count', 'color'] as const) : (['place', 'count'] as const),
     stream,

@@ -1,7 +1,8 @@
 /**
- * Pre-trains the demo's base model on captioned emoji scenes:
+ * Pre-trains a base model on captioned emoji scenes, the demo's or EmojiBench's:
  *
  *     npm run demo:pretrain -- --backend node --out examples/emoji/base
+ *     npm run demo:pretrain -- --world emojibench --out examples/emojibench/base
  *
  * Seeded, and resumable: it saves every `--save-every` steps under `--work` and goes on from there when started
  * again, to the same weights. (Native TensorFlow on several cores may sum in another order from run to run.)
@@ -13,12 +14,14 @@ import * as tf from '@tensorflow/tfjs';
 import { adamW, pretrainStep, type TokenContext, tokenBatch, uniformStream, warmupCosine } from 'bicot';
 import { exportWeights, importWeights } from 'bicot/models';
 import { type BackendName, readSafetensors, saveWeights, selectBackend, writeSafetensors } from 'bicot/node';
+import { EMOJI_BENCH } from '../emojibench/world.js';
 import { loadAtlas } from './atlas-file.js';
 import { corpusExample } from './corpus.js';
-import { createEmojiModel, emojiCodebook, semanticContext, tokenContext } from './model.js';
-import { NOISE, type NoiseRates } from './noise.js';
+import { createEmojiModel, emojiCodebook, emojiContexts } from './model.js';
+import type { NoiseRates } from './noise.js';
 import { renderScene } from './scene.js';
-import { END, TOKENIZER } from './vocabulary.js';
+import { END } from './vocabulary.js';
+import { DEMO_WORLD } from './world.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -27,6 +30,8 @@ const { values: flags } = parseArgs({
     batch: { type: 'string', default: '32' },
     lr: { type: 'string', default: '0.002' },
     seed: { type: 'string', default: '1' },
+    /** `demo` or `emojibench`. */
+    world: { type: 'string', default: 'demo' },
     out: { type: 'string', default: 'examples/emoji/base' },
     work: { type: 'string', default: 'runs/pretrain' },
     'save-every': { type: 'string', default: '500' },
@@ -34,6 +39,8 @@ const { values: flags } = parseArgs({
     until: { type: 'string' },
   },
 });
+const world = flags.world === 'emojibench' ? EMOJI_BENCH : DEMO_WORLD;
+const contexts = emojiContexts(world.tokenizer);
 const steps = Number(flags.steps);
 const batch = Number(flags.batch);
 const seed = Number(flags.seed);
@@ -43,12 +50,12 @@ const seed = Number(flags.seed);
  * as it does in large models.
  */
 const UNCAPTIONED = 0.1;
-const SNAPSHOTS: NoiseRates = { ...NOISE, stock: 0, sloppy: 0 };
+const SNAPSHOTS: NoiseRates = { ...world.noise, stock: 0, sloppy: 0 };
 
 const backend = await selectBackend(flags.backend as BackendName | undefined);
 const atlas = loadAtlas();
 const codebook = emojiCodebook(atlas);
-const model = createEmojiModel(codebook, seed);
+const model = createEmojiModel(codebook, seed, world.tokenizer);
 const optimizer = adamW({ beta2: 0.99, weightDecay: 0.01 });
 const schedule = warmupCosine({
   peak: Number(flags.lr),
@@ -63,13 +70,14 @@ function exampleBatch(step: number) {
   for (let n = 0; n < batch; n++) {
     const stream = uniformStream('emoji', 'pretrain', seed, step, n);
     const uncaptioned = stream() < UNCAPTIONED;
-    const example = corpusExample(stream, uncaptioned ? SNAPSHOTS : NOISE);
-    const ids = TOKENIZER.encode(example.plan);
+    const example = corpusExample(stream, uncaptioned ? SNAPSHOTS : world.noise, world);
+    const ids = world.tokenizer.encode(example.plan);
+    const planless = world.planless > 0 && stream() < world.planless;
     const drop = (context: TokenContext): TokenContext =>
       uncaptioned ? (model.unconditional?.(context) ?? context) : context;
-    plan.contexts.push(drop(semanticContext(example.row)));
+    plan.contexts.push(drop(contexts.semantic(example.row)));
     plan.rows.push(Int32Array.of(...ids, END));
-    picture.contexts.push(drop(tokenContext(example.row, { ids })));
+    picture.contexts.push(drop(contexts.token(example.row, { ids: Int32Array.from(planless ? [] : ids) })));
     picture.rows.push(codebook.encode(renderScene(example.scene, atlas)));
   }
   return [
@@ -84,7 +92,7 @@ const madeWith = {
   batch: String(batch),
   steps: String(steps),
   lr: flags.lr,
-  noise: JSON.stringify(NOISE),
+  noise: JSON.stringify(world.noise),
 };
 const checkpoint = join(flags.work, 'checkpoint.safetensors');
 mkdirSync(flags.work, { recursive: true });

@@ -35,6 +35,7 @@ export function specOf(row: PromptRow): Requirement {
 }
 
 function wantedOf(row: PromptRow): Wanted[] {
+  if (row.task_type === 'complex') return complexWanted(row);
   if (row.numeracy_info?.length) {
     return row.numeracy_info.map(({ obj_name, num }) => ({ noun: obj_name, count: num }));
   }
@@ -46,6 +47,21 @@ function wantedOf(row: PromptRow): Wanted[] {
     });
   }
   return row.nouns.map((noun) => ({ noun, count: 1 }));
+}
+
+/** Of a complex row each noun has its number, if the row counts it, and its colour, if the row names one. */
+function complexWanted(row: PromptRow): Wanted[] {
+  const numbers = new Map(row.numeracy_info?.map(({ obj_name, num }) => [obj_name, num]));
+  const colors = new Map<string, Color>();
+  for (const words of row.attr_nouns ?? []) {
+    const [color = '', ...noun] = words.split(' ');
+    if (!isColor(color)) throw undrawable(row, `the attribute of "${words}"`);
+    colors.set(noun.join(' '), color);
+  }
+  return row.nouns.map((noun) => {
+    const [color, count] = [colors.get(noun), numbers.get(noun) ?? 1];
+    return color === undefined ? { noun, count } : { noun, color, count };
+  });
 }
 
 function undrawable(row: PromptRow, what: string): BicotError {

@@ -1,6 +1,8 @@
 import {
   abstain,
   attributeScore,
+  numeracyScore,
+  objectScore,
   type PromptRow,
   type RewardFunction,
   type RewardResult,
@@ -8,6 +10,7 @@ import {
   ruleScore,
   type Sample,
   score,
+  spatialScore,
 } from 'bicot';
 import { probabilityOf, wardrobeOf } from './appearance.js';
 import type { Atlas } from './atlas.js';
@@ -57,6 +60,21 @@ export function surplusOf(row: PromptRow, detections: readonly SpriteDetection[]
   return surplus;
 }
 
+/** Of a complex row: the mean of the rules for its objects, its place and its numbers, as far as it has them. */
+function complexScore(row: PromptRow, detections: readonly SpriteDetection[]): RewardResult {
+  const { spatial_info, numeracy_info, nouns } = row;
+  return score(
+    mean([
+      objectScore(nouns, detections),
+      ...(spatial_info ? [spatialScore(spatial_info, detections)] : []),
+      ...(numeracy_info?.length ? [numeracyScore(numeracy_info, detections)] : []),
+    ]),
+  );
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
 /**
  * T2I-R1's rules (objects, relation, counts) on what the template detector found, times asked / (asked + surplus),
  * so that filling the grid with everything does not pay.
@@ -67,7 +85,8 @@ export function detectorReward(atlas: Atlas): RewardFunction<PromptRow> {
       const detected = await detectSprites(imagesOf(pictured), atlas);
       return pictured.map(({ prompt }, i) => {
         const detections = detected[i] ?? [];
-        const rule = ruleScore(prompt, detections);
+        const rule =
+          prompt.task_type === 'complex' ? complexScore(prompt, detections) : ruleScore(prompt, detections);
         if (rule.kind !== 'score') return rule;
         const asked = prompt.nouns.length;
         return score((rule.value * asked) / (asked + surplusOf(prompt, detections)));
@@ -77,7 +96,8 @@ export function detectorReward(atlas: Atlas): RewardFunction<PromptRow> {
 
 /**
  * The mean probability of "yes" for each of the row's attributes ("red car?"), or of its nouns where it has none.
- * Like T2I-R1's question answering model it has nothing to say about places and numbers: it abstains there.
+ * Like T2I-R1's question answering model it has nothing to say about places and numbers: it abstains there, but for the
+ * colours of complex rows.
  */
 export function attributeReward(atlas: Atlas): RewardFunction<PromptRow> {
   const wardrobe = wardrobeOf(atlas);
@@ -89,7 +109,9 @@ export function attributeReward(atlas: Atlas): RewardFunction<PromptRow> {
   return (samples) =>
     overPictures(samples, async (pictured) =>
       pictured.map(({ prompt, image }) => {
-        if (prompt.spatial_info || prompt.numeracy_info?.length) return abstain('a place or a number');
+        const asksColors = prompt.task_type === 'complex' && prompt.attr_nouns?.length;
+        if (!asksColors && (prompt.spatial_info || prompt.numeracy_info?.length))
+          return abstain('a place or a number');
         const questions = prompt.attr_nouns?.length ? prompt.attr_nouns : prompt.nouns;
         if (questions.length === 0) return abstain('the row names no objects');
         return score(attributeScore(questions.map((words) => ask(image, words))));

@@ -1,4 +1,4 @@
-import { wordTokenizer } from 'bicot/models';
+import { type WordTokenizer, wordTokenizer } from 'bicot/models';
 import { FACTS } from './facts.js';
 import { numberWord } from './forms.js';
 import { MOST } from './holdout.js';
@@ -33,5 +33,9 @@ const WORDS: readonly string[] = [
   ]),
 ];
 
-/** Words of prompts and plans to token ids and back. */
-export const TOKENIZER = wordTokenizer(SPECIALS, WORDS);
+/** A tokenizer of the demo's words and more. */
+export const tokenizerWith = (texts: readonly string[]): WordTokenizer =>
+  wordTokenizer(SPECIALS, [...new Set([...WORDS, ...wordsOf(texts.map((text) => text.toLowerCase()))])]);
+
+/** Words of the demo's prompts and plans to token ids and back. */
+export const TOKENIZER = tokenizerWith([]);
