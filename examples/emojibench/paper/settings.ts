@@ -37,7 +37,7 @@ export interface PaperSettings {
 
 /** The settings of the published runs. */
 export const SETTINGS: PaperSettings = {
-  steps: 80,
+  steps: 60,
   samplesPerStep: 32,
   groupSize: 8,
   learningRate: 5e-4,
@@ -46,8 +46,8 @@ export const SETTINGS: PaperSettings = {
   maxGradNorm: 1,
   microBatch: 16,
   trainingPrompts: 1000,
-  evaluationPrompts: 240,
-  samplesPerPrompt: 2,
+  evaluationPrompts: 300,
+  samplesPerPrompt: 1,
   seeds: { main: [0, 1, 2, 3, 4], others: [0, 1, 2] },
   baseSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.2 } },
   trainSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.4 } },
