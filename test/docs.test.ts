@@ -361,11 +361,11 @@ describe("the evaluations' page", () => {
 
   it('prints what the comments say', async () => {
     const others = own.filter(({ text }) => !text.includes('summarize(before'));
-    expect(others).toHaveLength(2);
+    expect(others).toHaveLength(3);
     for (const { module, text } of others) {
       const expected = [...text.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map((found) => found[1]);
       expect((await logged(module)).map(String)).toEqual(expected);
-      expect(expected.length).toBeGreaterThan(1);
+      expect(expected.length).toBeGreaterThan(0);
     }
   });
 });

@@ -53,15 +53,17 @@ function kindsOf(scene: Scene): Requirement['wanted'] {
 }
 
 /**
- * The next example of the endless corpus: no held-out composition, all kinds of prompts equally often.
+ * The next example of the endless corpus: no held-out composition, the kinds of prompts equally often.
  * @param stream e.g. `uniformStream('emoji', 'corpus', seed)`; the same stream gives the same corpus
+ * @param tasks the kinds; one that is there twice comes twice as often. Default: the world's
  */
 export function corpusExample(
   stream: UniformStream,
   rates: NoiseRates = DEMO_WORLD.noise,
   world: World = DEMO_WORLD,
+  tasks: readonly TaskType[] = world.tasks,
 ): CorpusExample {
-  const task = world.tasks[uniformInteger(stream, world.tasks.length)] as TaskType;
+  const task = tasks[uniformInteger(stream, tasks.length)] as TaskType;
   const row = drawRow(task, stream, world, (drawn) => !isHeldOut(drawn));
   const { scene: planned, noise } = plannedScene(specOf(row), rates, stream);
   const intended = rates.habit && stream() < rates.habit ? habitualScene(planned) : planned;

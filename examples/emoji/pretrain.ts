@@ -17,6 +17,7 @@ import { type BackendName, readSafetensors, saveWeights, selectBackend, writeSaf
 import { EMOJI_BENCH } from '../emojibench/world.js';
 import { loadAtlas } from './atlas-file.js';
 import { corpusExample } from './corpus.js';
+import type { TaskType } from './forms.js';
 import { createEmojiModel, emojiCodebook, emojiContexts } from './model.js';
 import type { NoiseRates } from './noise.js';
 import { renderScene } from './scene.js';
@@ -28,6 +29,10 @@ const { values: flags } = parseArgs({
     backend: { type: 'string' },
     steps: { type: 'string', default: '2500' },
     batch: { type: 'string', default: '32' },
+    /** A folder with a model to go on from, with a fresh optimiser and schedule; default a new model. */
+    from: { type: 'string' },
+    /** Kinds of prompts, separated by commas; one that is there twice comes twice as often. Default: each once. */
+    tasks: { type: 'string' },
     lr: { type: 'string', default: '0.002' },
     seed: { type: 'string', default: '1' },
     /** `demo` or `emojibench`. */
@@ -56,6 +61,11 @@ const backend = await selectBackend(flags.backend as BackendName | undefined);
 const atlas = loadAtlas();
 const codebook = emojiCodebook(atlas);
 const model = createEmojiModel(codebook, seed, world.tokenizer);
+if (flags.from) {
+  const { tensors } = await readSafetensors(join(flags.from, 'model.safetensors'));
+  importWeights(model.variables, tensors, flags.from);
+}
+const tasks = (flags.tasks?.split(',') ?? world.tasks) as readonly TaskType[];
 const optimizer = adamW({ beta2: 0.99, weightDecay: 0.01 });
 const schedule = warmupCosine({
   peak: Number(flags.lr),
@@ -70,7 +80,7 @@ function exampleBatch(step: number) {
   for (let n = 0; n < batch; n++) {
     const stream = uniformStream('emoji', 'pretrain', seed, step, n);
     const uncaptioned = stream() < UNCAPTIONED;
-    const example = corpusExample(stream, uncaptioned ? SNAPSHOTS : world.noise, world);
+    const example = corpusExample(stream, uncaptioned ? SNAPSHOTS : world.noise, world, tasks);
     const ids = world.tokenizer.encode(example.plan);
     const planless = world.planless > 0 && stream() < world.planless;
     const drop = (context: TokenContext): TokenContext =>
@@ -93,6 +103,8 @@ const madeWith = {
   steps: String(steps),
   lr: flags.lr,
   noise: JSON.stringify(world.noise),
+  ...(flags.from && { from: flags.from }),
+  ...(flags.tasks && { tasks: flags.tasks }),
 };
 const checkpoint = join(flags.work, 'checkpoint.safetensors');
 mkdirSync(flags.work, { recursive: true });

@@ -16,6 +16,7 @@ import { emojiRewards } from '../../emoji/experiment.js';
 import { emojiContexts } from '../../emoji/model.js';
 import { samplePrompts } from '../../emoji/prompts.js';
 import { END } from '../../emoji/vocabulary.js';
+import { BENCH_WEIGHTS } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import type { RunRequest } from './run-arm.js';
 
@@ -34,7 +35,7 @@ export async function trainOnBest(
   const groups = (settings.steps * settings.samplesPerStep) / settings.groupSize;
   const { samples } = await evaluate({
     rollout,
-    reward: emojiRewards(atlas),
+    reward: emojiRewards(atlas, BENCH_WEIGHTS),
     prompts: samplePrompts('train', groups, seed, { world: EMOJI_BENCH }),
     samplesPerPrompt: settings.groupSize,
     // Another stream than that of the evaluation at the end.

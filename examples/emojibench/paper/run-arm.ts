@@ -12,12 +12,11 @@ import {
   warmupLinear,
 } from 'bicot';
 import type { Atlas } from '../../emoji/atlas.js';
-import { REWARD_WEIGHTS } from '../../emoji/choose-rewards.js';
 import { type EmojiSampling, emojiRewards, emojiRollout, shuffledRewards } from '../../emoji/experiment.js';
 import { createJudge } from '../../emoji/judge.js';
 import { type EmojiModel, emojiContexts } from '../../emoji/model.js';
 import { samplePrompts } from '../../emoji/prompts.js';
-import { benchMeasures } from '../rewards.js';
+import { BENCH_WEIGHTS, benchMeasures, MEASURED } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import type { Arm } from './arms.js';
 import { trainOnBest } from './best-of-base.js';
@@ -105,7 +104,7 @@ async function trainArm(
   findings: string[],
 ) {
   const groupSize = arm.groupSize ?? settings.groupSize;
-  const reward = emojiRewards(atlas, arm.rewards ?? REWARD_WEIGHTS);
+  const reward = emojiRewards(atlas, arm.rewards ?? BENCH_WEIGHTS);
   const optimizer = adamW({ beta2: 0.99 });
   const trained: RewardFunction<PromptRow> = arm.shuffled ? shuffledRewards(reward, seed) : reward;
   try {
@@ -172,7 +171,7 @@ function rewardMeans({ samples }: Evaluation<PromptRow>): RunRecord['rewards'] {
     return values.length === 0 ? [] : [values.reduce((sum, value) => sum + value, 0) / values.length];
   };
   return Object.fromEntries(
-    Object.keys(REWARD_WEIGHTS).map((name) => [
+    Object.keys(MEASURED).map((name) => [
       name,
       Object.fromEntries(
         EMOJI_BENCH.tasks.flatMap((task) => meanOf(name, task).map((mean) => [task, rounded(mean)])),

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { PromptRow } from 'bicot';
-import { REWARD_WEIGHTS } from '../../emoji/choose-rewards.js';
 import type { EmojiSampling } from '../../emoji/experiment.js';
 import { samplePrompts } from '../../emoji/prompts.js';
+import { BENCH_WEIGHTS } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import { ARMS, type Arm } from './arms.js';
 
@@ -71,7 +71,7 @@ export function evaluationPrompts({ evaluationPrompts: count }: PaperSettings): 
 /** What a run must agree in with the runs beside it: all settings, its arm, the rewards' weights and the base. */
 export function protocolHash(settings: PaperSettings, arm: Arm, baseSha256: string): string {
   const { seeds: _, ...shared } = settings;
-  const all = JSON.stringify({ shared, arm, weights: REWARD_WEIGHTS, baseSha256 });
+  const all = JSON.stringify({ shared, arm, weights: BENCH_WEIGHTS, baseSha256 });
   return createHash('sha256').update(all).digest('hex').slice(0, 16);
 }
 
