@@ -85,7 +85,7 @@ const other = (question: Question, name: string, title: string, rest: Partial<Ar
   ...rest,
 });
 
-/** The presets that are compared, with two updates a rollout, so that what they do with ratios matters. */
+/** The presets that are compared, with two updates of each rollout, so that what they do with ratios matters, and half the rollouts. */
 const PRESETS: readonly PresetName[] = [
   'balanced',
   't2iR1',

@@ -13,4 +13,4 @@ function check(what: string, right: boolean, measured: string): void {
   console.log(`${right ? 'ok' : 'not ok'} - ${what} (${measured})`);
 }
 
-BOUNDS
+BOUNDS;

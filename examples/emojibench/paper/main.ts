@@ -77,7 +77,7 @@ async function makeRuns(): Promise<void> {
 /** What a run takes, relative to one of GRPO: for the time that is left. */
 function costOf({ arm: { method, guidance, updatesPerRollout = 1 } }: PlannedRun): number {
   if (method === 'none') return 0.1;
-  return (method === 'best-of-base' ? 0.6 : 1) * (guidance ? 1.8 : 1) * (1 + 0.4 * (updatesPerRollout - 1));
+  return ((method === 'best-of-base' ? 0.6 : 1) * (guidance ? 1.8 : 1)) / updatesPerRollout ** 0.4;
 }
 
 /** A run that was made with other settings is an error: results of two protocols are not to be mixed. */

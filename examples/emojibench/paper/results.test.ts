@@ -22,7 +22,8 @@ describe('the committed runs', () => {
     const made = records.map(({ arm, seed }) => `${arm} ${seed}`);
     expect(made.filter((run) => !planned.has(run))).toEqual([]);
     expect(new Set(made).size).toBe(made.length);
-    for (const { arm, protocol } of records) expect(protocol).toBe(protocolHash(SETTINGS, armNamed(arm), base));
+    for (const { arm, protocol } of records)
+      expect(protocol).toBe(protocolHash(SETTINGS, armNamed(arm), base));
   });
 
   it('have all seeds of the main comparison', () => {

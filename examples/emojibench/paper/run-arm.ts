@@ -22,7 +22,7 @@ import type { Arm } from './arms.js';
 import { trainOnBest } from './best-of-base.js';
 import { levelShares } from './level-shares.js';
 import type { CurvePoint, RunRecord, ShownSample } from './record.js';
-import { evaluationPrompts, type PaperSettings } from './settings.js';
+import { evaluationPrompts, type PaperSettings, stepsOf } from './settings.js';
 
 /** What a run is made of. */
 export interface RunRequest {
@@ -67,13 +67,12 @@ export async function runArm(request: RunRequest): Promise<RunOutcome> {
   const findings: string[] = [];
   let samples = 0;
   if (arm.method === 'grpo') {
-    samples = settings.steps * settings.samplesPerStep;
+    samples = stepsOf(arm, settings) * settings.samplesPerStep;
     await trainArm(request, curve, findings);
   } else if (arm.method === 'best-of-base') {
     samples = await trainOnBest(request, rolloutOf(request, arm, settings.trainSampling));
   }
-  const sampling =
-    arm.method === 'none' && arm.sampling === 'best' ? settings.baseSampling : settings.trainedSampling;
+  const sampling = evaluationSampling(arm, settings);
   const prompts = evaluationPrompts(settings);
   const evaluation = await evaluate({
     rollout: rolloutOf(request, arm, sampling),
@@ -98,12 +97,18 @@ export async function runArm(request: RunRequest): Promise<RunOutcome> {
   };
 }
 
+function evaluationSampling(arm: Arm, settings: PaperSettings): EmojiSampling {
+  if (arm.sampling !== 'best') return settings.trainedSampling;
+  return (arm.plan ?? true) ? settings.baseSampling : settings.baseSamplingWithoutPlan;
+}
+
 async function trainArm(
   { arm, seed, settings, emoji, atlas, onStep }: RunRequest,
   curve: CurvePoint[],
   findings: string[],
 ) {
   const groupSize = arm.groupSize ?? settings.groupSize;
+  const steps = stepsOf(arm, settings);
   const reward = emojiRewards(atlas, arm.rewards ?? BENCH_WEIGHTS);
   const optimizer = adamW({ beta2: 0.99 });
   const trained: RewardFunction<PromptRow> = arm.shuffled ? shuffledRewards(reward, seed) : reward;
@@ -113,15 +118,15 @@ async function trainArm(
       rollout: rolloutOf({ emoji }, arm, settings.trainSampling),
       reward: trained,
       prompts: samplePrompts('train', settings.trainingPrompts, seed, { world: EMOJI_BENCH }),
-      steps: settings.steps,
+      steps,
       objective: arm.objective as Objective,
       groupSize,
       promptsPerStep: settings.samplesPerStep / groupSize,
       updatesPerRollout: arm.updatesPerRollout ?? 1,
       learningRate: warmupLinear({
         peak: settings.learningRate,
-        warmupSteps: Math.min(settings.warmupSteps, settings.steps - 1),
-        totalSteps: settings.steps + 1,
+        warmupSteps: Math.min(settings.warmupSteps, steps - 1),
+        totalSteps: steps + 1,
         final: settings.learningRate * settings.finalRate,
       }),
       optimizer,

@@ -27,6 +27,8 @@ export interface PaperSettings {
   readonly seeds: { readonly main: readonly number[]; readonly others: readonly number[] };
   /** Where the base draws best, on training prompts (`sweep.ts`). */
   readonly baseSampling: EmojiSampling;
+  /** The same where it draws from the prompt alone. */
+  readonly baseSamplingWithoutPlan: EmojiSampling;
   /** What training samples from, and trains. */
   readonly trainSampling: EmojiSampling;
   /** How trained models are evaluated. */
@@ -37,8 +39,8 @@ export interface PaperSettings {
 
 /** The settings of the published runs. */
 export const SETTINGS: PaperSettings = {
-  steps: 60,
-  samplesPerStep: 32,
+  steps: 80,
+  samplesPerStep: 64,
   groupSize: 8,
   learningRate: 5e-4,
   warmupSteps: 3,
@@ -49,8 +51,9 @@ export const SETTINGS: PaperSettings = {
   evaluationPrompts: 300,
   samplesPerPrompt: 1,
   seeds: { main: [0, 1, 2, 3, 4], others: [0, 1, 2] },
-  baseSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.2 } },
-  trainSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.4 } },
+  baseSampling: { semantic: { temperature: 1 }, token: { temperature: 0.2 } },
+  baseSamplingWithoutPlan: { semantic: {}, token: { temperature: 0.5, guidance: { scale: 2 } } },
+  trainSampling: { semantic: { temperature: 0.7 }, token: { temperature: 0.7 } },
   trainedSampling: { semantic: { temperature: 0.3 }, token: { temperature: 0.2 } },
   supervised: { epochs: 2, learningRate: 5e-4 },
 };
@@ -58,7 +61,7 @@ export const SETTINGS: PaperSettings = {
 /** `--quick`: the main arms with one seed, shorter. Shows that everything runs; its numbers say little. */
 export const QUICK: PaperSettings = {
   ...SETTINGS,
-  steps: 30,
+  steps: 25,
   evaluationPrompts: 96,
   seeds: { main: [0], others: [] },
 };
@@ -67,6 +70,10 @@ export const QUICK: PaperSettings = {
 export function evaluationPrompts({ evaluationPrompts: count }: PaperSettings): PromptRow[] {
   return samplePrompts('heldout', count, 2026, { world: EMOJI_BENCH });
 }
+
+/** The steps of an arm: with several updates of each rollout so many fewer rollouts, so that updates stay as many. */
+export const stepsOf = ({ updatesPerRollout = 1 }: Arm, { steps }: PaperSettings): number =>
+  Math.round(steps / updatesPerRollout);
 
 /** What a run must agree in with the runs beside it: all settings, its arm, the rewards' weights and the base. */
 export function protocolHash(settings: PaperSettings, arm: Arm, baseSha256: string): string {
