@@ -16,6 +16,7 @@ import {
   hackingTable,
   levelTable,
   mainTable,
+  missingRuns,
   objectiveTable,
   questionTable,
   taskTable,
@@ -26,7 +27,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const CURVES = ['best-of-base', 'no-plan', 'semantic', 'token', 'bicot', 'shuffled'];
 
 /** The blocks of the pages. */
-function blocksOf(runs: Runs): Readonly<Record<string, () => string>> {
+function blocksOf(runs: Runs, settings: PaperSettings): Readonly<Record<string, () => string>> {
   return {
     main: () => mainTable(runs),
     tasks: () => taskTable(runs),
@@ -43,6 +44,7 @@ function blocksOf(runs: Runs): Readonly<Record<string, () => string>> {
     cost: () => costTable(runs),
     plans: () => planTable(runs),
     runs: () => allRunsTable(runs),
+    missing: () => missingRuns(runs, settings),
   };
 }
 
@@ -52,7 +54,7 @@ export type Pages = Readonly<Record<string, string | Uint8Array>>;
 /** The pages that quote the committed runs, made again of them. Nothing is written. */
 export async function publishedPages(settings: PaperSettings, folder: string): Promise<Pages> {
   const runs = runsOf(readRecords(folder), settings);
-  const blocks = blocksOf(runs);
+  const blocks = blocksOf(runs, settings);
   const value = (key: string): string => valueIn(runs, key);
   const page = (file: string): string => remade(readFileSync(join(ROOT, file), 'utf8'), blocks, value);
   const { tensors, metadata } = await readSafetensors(
@@ -70,7 +72,7 @@ export async function publishedPages(settings: PaperSettings, folder: string): P
 function ownPage(settings: PaperSettings, folder: string): string {
   const runs = runsOf(readRecords(folder), settings);
   const shown = ['main', 'tasks', 'differences', 'levels', 'hacking', 'cost', 'runs'];
-  const blocks = blocksOf(runs);
+  const blocks = blocksOf(runs, settings);
   return [
     '# The paper in miniature: these runs',
     'Share of held-out prompts whose picture the judge accepts, in percent, with intervals of 95 %.',

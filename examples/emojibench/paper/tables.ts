@@ -4,6 +4,7 @@ import { EMOJI_BENCH } from '../world.js';
 import { ARMS, type Arm, type Question } from './arms.js';
 import type { RunRecord } from './record.js';
 import type { Estimate, Runs } from './runs.js';
+import { type PaperSettings, plannedRuns } from './settings.js';
 
 /** In percent with one digit. */
 export const percent = (share: number): string => (100 * share).toFixed(1);
@@ -206,6 +207,19 @@ export function costTable(runs: Runs): string {
       cells(['all', ...(total as [number, number, number])]),
     ],
   );
+}
+
+/** Which runs of the protocol are not made yet, in a sentence. */
+export function missingRuns(runs: Runs, settings: PaperSettings): string {
+  const missing = plannedRuns(settings).filter(
+    ({ arm, seed }) => !runs.ofArm(arm.name).some((record) => record.seed === seed),
+  );
+  if (missing.length === 0) return 'All runs of the protocol are made.';
+  const names = [...new Set(missing.map(({ arm }) => arm.name))].map((name) => {
+    const seeds = missing.filter(({ arm }) => arm.name === name).map(({ seed }) => seed);
+    return `${name} (${seeds.join(', ')})`;
+  });
+  return `Of the ${plannedRuns(settings).length} runs of the protocol ${missing.length} are not made yet; \`npm run paper\` makes them. Arms, with the seeds that lack: ${names.join('; ')}.`;
 }
 
 /** Every run that was made. */
