@@ -109,6 +109,7 @@ export { crossEntropy } from './objective/cross-entropy.js';
 export { topEntropyMask } from './objective/entropy.js';
 export { type ImportanceCorrection, importanceWeights, offPolicyMask } from './objective/importance.js';
 export { checkKlKind, type KlKind, kl } from './objective/kl.js';
+export type { ByLevel, LevelName } from './objective/level-name.js';
 export {
   grpoLoss,
   type LevelLossInput,

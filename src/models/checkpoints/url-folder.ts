@@ -13,7 +13,7 @@ import type { CheckpointFolder } from './folder.js';
 export interface UrlFolderOptions {
   /** Names of its files. Default: those of its indexes, and which of the usual names it answers to. */
   readonly files?: readonly string[];
-  /** Instead of the global one: to add headers, retry, or cache. */
+  /** To add headers, retry, or cache. Default: the global one. */
   readonly fetch?: typeof fetch;
 }
 

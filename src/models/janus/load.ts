@@ -28,7 +28,7 @@ import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 export interface LoadJanusOptions {
   /** Train low-rank adapters beside frozen matrices. Default: the language model itself is trained, as in T2I-R1. */
   readonly lora?: LoraOptions;
-  /** Go on with adapters that were saved by `saveAdapters` or by PEFT: a directory or folder. Instead of `lora`. */
+  /** Go on with adapters that were saved by `saveAdapters` or by PEFT: a directory or folder. Instead of `lora`. Default: none. */
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;

@@ -29,7 +29,7 @@ import { inspectTokenizer, planTokenizer, type TokenizerFile } from './tokenizer
 export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions {
   /** Train low-rank adapters beside the blocks' frozen matrices. Default: the whole transformer is trained. */
   readonly lora?: LoraOptions;
-  /** Go on with adapters that `saveAdapters` saved: a directory or folder. Instead of `lora`. */
+  /** Go on with adapters that `saveAdapters` saved: a directory or folder. Instead of `lora`. Default: none. */
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
