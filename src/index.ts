@@ -57,7 +57,13 @@ export {
 export { attention, causalMask, MASKED_SCORE } from './kernels/attention.js';
 export type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from './kernels/cache-plan.js';
 export { causalAttention } from './kernels/causal-attention.js';
-export { currentKernels, type KernelChoice, type KernelOptions, setKernels } from './kernels/choice.js';
+export {
+  currentKernels,
+  type KernelChoice,
+  type KernelOptions,
+  loadKernels,
+  setKernels,
+} from './kernels/choice.js';
 export { withGradient } from './kernels/custom-gradient.js';
 export { type Decoder, type DecoderBlock, decodeBlocks } from './kernels/decode-blocks.js';
 export { embed } from './kernels/embedding.js';

@@ -55,7 +55,8 @@ export async function selectBackend(
       continue;
     }
     await verifyBackend(candidate);
-    return { name: candidate, description: [chooseKernels(engine, options), ...passedOver].join('; ') };
+    const described = await chooseKernels(engine, options);
+    return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}).`);
 }

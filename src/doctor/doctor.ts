@@ -1,4 +1,5 @@
 import { isBicotError } from '../errors.js';
+import { loadKernels } from '../kernels/choice.js';
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { freezeReference } from '../policy/reference.js';
@@ -41,6 +42,7 @@ export async function doctor<P, C>(
 ): Promise<DoctorReport> {
   const settings = trainSettings(config);
   const limits = doctorSettings(options);
+  await loadKernels();
   const checkAbort = abortCheck(options.signal, config.signal);
   const signal = options.signal ?? config.signal;
   const made =

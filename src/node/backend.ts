@@ -61,7 +61,7 @@ export async function selectBackend(
     const known = assertKnown(name);
     const description = readyOrThrow(known, await attempt(known, folders, options));
     await verifyBackend(known);
-    return { name: known, description: chooseKernels(description, options) };
+    return { name: known, description: await chooseKernels(description, options) };
   }
   const passedOver: string[] = [];
   for (const candidate of BEST_FIRST) {
@@ -69,7 +69,7 @@ export async function selectBackend(
     if (result.kind === 'broken') passedOver.push(`${candidate} passed over: ${result.reason}`);
     if (result.kind !== 'ready') continue;
     await verifyBackend(candidate);
-    const described = chooseKernels(result.description, options);
+    const described = await chooseKernels(result.description, options);
     return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}). Reinstall bicot.`);

@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { backendTraits } from '../../backends/traits.js';
 import { BicotError } from '../../errors.js';
-import { currentKernels, type KernelChoice, kernelSetting, setKernels } from '../../kernels/choice.js';
+import {
+  currentKernels,
+  type KernelChoice,
+  kernelSetting,
+  loadKernels,
+  setKernels,
+} from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import {
   type CheckResult,
@@ -118,6 +124,7 @@ export async function checkBackend(options: CheckBackendOptions = {}): Promise<B
   const { kinds, signal, onProgress } = options;
   assertKinds(kinds);
   await tf.ready();
+  await loadKernels();
   const backend = backendTraits().name;
   const before = kernelSetting();
   const kernels: readonly KernelChoice[] = currentKernels().available ? ['fused', 'composed'] : ['composed'];

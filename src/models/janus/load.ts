@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import { loadKernels } from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import type { AdaptedMatrix } from '../backbone/matrix.js';
 import { namedVariables } from '../backbone/named-variables.js';
@@ -89,6 +90,7 @@ export async function loadJanus(
   options: LoadJanusOptions = {},
 ): Promise<JanusModel> {
   assertOptions(options);
+  await loadKernels();
   const folder = folderOf(from);
   const config = parseJanusConfig(await readJson(folder, 'config.json'), `${folder.path}: config.json`);
   const tokenizer = await loadTokenizer(folder, config);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import { loadKernels } from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import { matricesByPath, replaceMatricesByPath } from '../backbone/block-matrices.js';
 import { namedVariables } from '../backbone/named-variables.js';
@@ -87,6 +88,7 @@ export async function loadLlamaGen(
   options: LoadLlamaGenOptions = {},
 ): Promise<LlamaGenModel> {
   assertOptions(options);
+  await loadKernels();
   const folder = folderOf(from);
   const files = await findFiles(folder, options);
   const inspected =
