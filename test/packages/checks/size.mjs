@@ -33,13 +33,19 @@ async function measure({ from, names }) {
         name: 'peers',
         setup({ onResolve }) {
           const peers = Object.keys(peerDependencies).map((name) => name.replaceAll('/', '\\/'));
-          onResolve({ filter: new RegExp(`^(${peers.join('|')})($|/)`) }, ({ path }) => ({ path, external: true }));
+          onResolve({ filter: new RegExp(`^(${peers.join('|')})($|/)`) }, ({ path }) => ({
+            path,
+            external: true,
+          }));
         },
       },
     ],
   });
   const bytes = new Map(
-    outputFiles.map(({ path, contents: code }) => [path.slice(root.length + 1), gzipSync(code, { level: 9 }).length]),
+    outputFiles.map(({ path, contents: code }) => [
+      path.slice(root.length + 1),
+      gzipSync(code, { level: 9 }).length,
+    ]),
   );
   const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === '<stdin>');
   const start = new Set([entry]);
@@ -66,6 +72,8 @@ for (const budget of budgets) {
     say(!(sizes[part] <= budget[part]), text);
   }
 }
-const unlimited = [...built.keys()].filter((name) => !budgets.some(({ from, names }) => from === name && !names));
+const unlimited = [...built.keys()].filter(
+  (name) => !budgets.some(({ from, names }) => from === name && !names),
+);
 if (unlimited.length > 0) say(true, `no budget in size.json for ${unlimited.join(', ')}`);
 process.exit(failed === 0 ? 0 : 1);
