@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +41,17 @@ describe('package.json', () => {
       expect(byName).toBe(byPath);
     },
   );
+
+  it('has one version, and changesets that are about this package', () => {
+    const read = (path: string) => readFileSync(join(root, path), 'utf8');
+    expect(read('CITATION.cff')).toContain(`\nversion: ${manifest.version}\n`);
+    const changesets = readdirSync(join(root, '.changeset')).filter((file) =>
+      /^(?!README).*\.md$/.test(file),
+    );
+    for (const file of changesets) {
+      expect(read(`.changeset/${file}`), file).toMatch(/^---\n["']bicot["']: (patch|minor|major)\n---\n\n\S/);
+    }
+  });
 
   it('has the command, which Node runs', () => {
     expect(manifest.bin).toEqual({ bicot: 'dist/cli.js' });

@@ -9,7 +9,6 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { entryPoints, readJson, root } from './package.mjs';
 
