@@ -6,4 +6,5 @@ export * as tf from '@tensorflow/tfjs';
 export * from '../index.js';
 export * from '../models/index.js';
 export * from '../rewards/http/index.js';
+export type { RowRange } from '../rollout/level-log-probs.js';
 export * from './index.js';

@@ -1,4 +1,4 @@
-import { isBicotError } from '../errors.js';
+import { isBicotError, reasonOf } from '../errors.js';
 import { loadKernels } from '../kernels/choice.js';
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
@@ -155,7 +155,7 @@ async function caught(
     return await examine();
   } catch (error) {
     if (isBicotError(error, 'aborted') || callersErrors.has(error)) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     const finding: Finding = {
       code: isBicotError(error, 'non-finite') ? 'non-finite' : 'cannot-run',
       severity: 'error',

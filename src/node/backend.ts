@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { twoCopies, verifyBackend } from '../backends/verify.js';
 import type { WebGpuOptions } from '../backends/webgpu/start.js';
 import { CPU_IN_WORDS, wasmInWords } from '../backends/words.js';
-import { BicotError } from '../errors.js';
+import { BicotError, firstLineOf } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
 import { repairRound } from './native-kernels.js';
 import { startWebGpuInNode, WEBGPU_PACKAGES } from './webgpu.js';
@@ -143,7 +143,7 @@ async function attempt(
     }
   } catch (cause) {
     if (cause instanceof BicotError && name !== 'webgpu') throw cause;
-    return { kind: 'broken', reason: firstLine(cause), cause };
+    return { kind: 'broken', reason: firstLineOf(cause), cause };
   }
 }
 
@@ -226,8 +226,4 @@ function prepareNative(): void {
   const helpers = util as { isNullOrUndefined?: unknown; isArray?: unknown };
   helpers.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
   helpers.isArray ??= Array.isArray;
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
 }

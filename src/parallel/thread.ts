@@ -1,4 +1,4 @@
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 
 /** A worker's thread, of Node or of a browser. */
 export interface WorkerThread {
@@ -59,7 +59,7 @@ function nodeThread(entry: string | URL): WorkerThread {
     listen(received, ended) {
       worker.on('message', received);
       worker.on('messageerror', (error) => ended(`a message could not be read: ${error.message}`));
-      worker.on('error', (error) => ended(error instanceof Error ? error.message : String(error)));
+      worker.on('error', (error) => ended(reasonOf(error)));
       worker.on('exit', (code) => ended(`the thread exited with code ${code}`));
     },
     hold: (busy) => (busy ? worker.ref() : worker.unref()),

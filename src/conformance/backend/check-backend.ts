@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { backendTraits } from '../../backends/traits.js';
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import {
   currentKernels,
   type KernelChoice,
@@ -182,10 +182,7 @@ async function examine(each: BackendCase, referee: Referee): Promise<BackendChec
     return found(result.error <= tolerance ? ok(detail) : wrong(detail), result.error);
   } catch (thrown) {
     if (thrown instanceof BicotError && thrown.code === 'backend') throw thrown;
-    return found(
-      wrong(`threw: ${firstLine(thrown instanceof Error ? thrown.message : String(thrown))}`),
-      null,
-    );
+    return found(wrong(`threw: ${firstLine(reasonOf(thrown))}`), null);
   }
 }
 

@@ -1,12 +1,5 @@
-import { isBicotError } from '../../errors.js';
-import {
-  assertByteRange,
-  assertFileName,
-  checkpointError,
-  endsEarly,
-  FETCH_AGAIN,
-  reasonOf,
-} from './failure.js';
+import { firstLineOf, isBicotError } from '../../errors.js';
+import { assertByteRange, assertFileName, checkpointError, endsEarly, FETCH_AGAIN } from './failure.js';
 import type { CheckpointFolder } from './folder.js';
 
 /** How a folder on the web is read. */
@@ -48,7 +41,7 @@ export function urlFolder(url: string, options: UrlFolderOptions = {}): Checkpoi
     try {
       return await (options.fetch ?? fetch)(address, init);
     } catch (cause) {
-      throw checkpointError(address, `it can't be fetched (${reasonOf(cause)})`, ADVICE, cause);
+      throw checkpointError(address, `it can't be fetched (${firstLineOf(cause)})`, ADVICE, cause);
     }
   };
   let listed: Promise<string[]> | undefined;
@@ -162,7 +155,7 @@ async function readBody(response: Response, where: string, begin: number, end: n
     }
   } catch (cause) {
     if (isBicotError(cause)) throw cause;
-    throw checkpointError(where, `the connection broke (${reasonOf(cause)})`, 'Try again.', cause);
+    throw checkpointError(where, `the connection broke (${firstLineOf(cause)})`, 'Try again.', cause);
   }
   if (done < bytes.length) throw endsEarly(where, begin, end, begin + done);
   return bytes;

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { BicotError, isBicotError } from '../../errors.js';
-import { checkpointError, reasonOf } from '../../models/checkpoints/failure.js';
+import { BicotError, firstLineOf, isBicotError } from '../../errors.js';
+import { checkpointError } from '../../models/checkpoints/failure.js';
 import type { CheckpointFolder } from '../../models/checkpoints/folder.js';
 import { VERSION } from '../../version.js';
 import { writePatiently } from '../../write-patiently.js';
@@ -75,7 +75,7 @@ export async function checkpointKeeper<P, C>(
     saved = last.position.step;
     await tidy(folder, keeping).catch((error) => {
       keeping.onWarning(
-        `bicot: old checkpoints in ${folder.path} could not be removed (${reasonOf(error)}).`,
+        `bicot: old checkpoints in ${folder.path} could not be removed (${firstLineOf(error)}).`,
       );
     });
   };
@@ -88,14 +88,16 @@ export async function checkpointKeeper<P, C>(
     due: () => last !== undefined && last.position.step % every === 0,
     save: () =>
       close().catch((error) => {
-        keeping.onWarning(`bicot: ${reasonOf(error)} The run goes on; it is tried again in ${every} steps.`);
+        keeping.onWarning(
+          `bicot: ${firstLineOf(error)} The run goes on; it is tried again in ${every} steps.`,
+        );
       }),
     close,
     async closeAfter(error) {
       try {
         await close();
       } catch (failed) {
-        keeping.onWarning(`bicot: ${reasonOf(failed)}`);
+        keeping.onWarning(`bicot: ${firstLineOf(failed)}`);
       }
       if (!isBicotError(error, 'aborted') || saved === undefined) return error;
       const how = `The run is saved at step ${saved} in ${folder.path}; train with resume: 'auto' to go on.`;
@@ -135,7 +137,7 @@ async function writeRun<P, C>(
   await writePatiently(writeOnce, retries, (error, attempts) =>
     checkpointError(
       folder.path,
-      `step ${step} could not be saved in ${attempts} attempts (${reasonOf(error)})`,
+      `step ${step} could not be saved in ${attempts} attempts (${firstLineOf(error)})`,
       'What was saved before is untouched. Make room on the disk, or mend its permissions.',
       error,
     ),
@@ -168,7 +170,7 @@ async function bringBack<P, C>(
       if (!allowChanges) assertSameRun(folder.path, manifest.identity, identity);
       const position = await restore(settings, folder, manifest, objects);
       if (damage.length > 0) {
-        onWarning(`bicot: ${reasonOf(damage[0])} The run goes on from step ${step}, the one before it.`);
+        onWarning(`bicot: ${firstLineOf(damage[0])} The run goes on from step ${step}, the one before it.`);
       }
       return position;
     } catch (error) {
@@ -179,7 +181,7 @@ async function bringBack<P, C>(
   if (damage.length === 0) return undefined;
   throw checkpointError(
     folder.path,
-    `none of its ${damage.length} checkpoints can be read (${reasonOf(damage[0])})`,
+    `none of its ${damage.length} checkpoints can be read (${firstLineOf(damage[0])})`,
     'Bring one back from a copy, or begin anew in another folder.',
     damage[0],
   );

@@ -11,6 +11,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { teller } from '../tell.mjs';
 import { entryPoints, readJson, root } from './package.mjs';
 
 const { Extractor, ExtractorConfig } = createRequire(import.meta.url)('@microsoft/api-extractor');
@@ -125,11 +126,8 @@ const write = process.argv.includes('--write');
 const { version } = readJson('package.json');
 const scratch = mkdtempSync(join(root, 'dist/api-report-'));
 const names = {};
-let failed = 0;
-const say = (wrong, name, more) => {
-  if (wrong) failed++;
-  console.log(`${wrong ? 'not ok' : 'ok'} - API: ${name}${more ? ` (${more})` : ''}`);
-};
+const tell = teller('API');
+const say = (wrong, name, more) => tell.say(wrong ? 'not ok' : 'ok', name, more);
 
 try {
   mkdirSync(REPORTS, { recursive: true });
@@ -154,8 +152,11 @@ try {
   const before = JSON.parse(readOr(SINCE, '{}'));
   const since = `${JSON.stringify(sinceOf(names, before, version), null, 1)}\n`;
   if (write) writeFileSync(SINCE, since);
-  else say(since !== readOr(SINCE, '{}'), 'every name has the version that it came in', HINT);
+  else {
+    const stale = since !== readOr(SINCE, '{}');
+    say(stale, 'every name has the version that it came in', stale && HINT);
+  }
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-process.exit(failed === 0 ? 0 : 1);
+process.exit(tell.failed() === 0 ? 0 : 1);

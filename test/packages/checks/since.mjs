@@ -26,7 +26,8 @@ export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const reflection of project.getReflectionsByKind(PUBLIC)) {
       const version = earliest.get(reflection.name);
-      if (version === undefined || !reflection.parent?.kindOf(ReflectionKind.Module | ReflectionKind.Project)) continue;
+      if (version === undefined || !reflection.parent?.kindOf(ReflectionKind.Module | ReflectionKind.Project))
+        continue;
       for (const documented of reflection.signatures ?? [reflection]) {
         documented.comment ??= new Comment();
         if (documented.comment.getTag('@since')) continue;

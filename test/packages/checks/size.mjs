@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { teller } from '../tell.mjs';
 import { entryPoints, readJson, root } from './package.mjs';
 
 const { build } = createRequire(join(root, 'package.json'))('esbuild');
@@ -57,11 +58,8 @@ async function measure({ from, names }) {
   return { start: sum(start), all: sum(bytes.keys()) };
 }
 
-let failed = 0;
-const say = (wrong, text) => {
-  if (wrong) failed++;
-  console.log(`${wrong ? 'not ok' : 'ok'} - size: ${text}`);
-};
+const tell = teller('size');
+const say = (wrong, text) => tell.say(wrong ? 'not ok' : 'ok', text);
 
 for (const budget of budgets) {
   const sizes = await measure(budget);
@@ -75,4 +73,4 @@ const unlimited = [...built.keys()].filter(
   (name) => !budgets.some(({ from, names }) => from === name && !names),
 );
 if (unlimited.length > 0) say(true, `no budget in size.json for ${unlimited.join(', ')}`);
-process.exit(failed === 0 ? 0 : 1);
+process.exit(tell.failed() === 0 ? 0 : 1);
