@@ -37,7 +37,9 @@ function ownEntry(where: 'node' | 'browser'): URL {
   const here = import.meta.url;
   if (here.endsWith('.ts'))
     return new URL(where === 'node' ? '../node/worker.ts' : '../worker/index.ts', here);
-  return new URL(where === 'node' ? './node-worker.js' : './worker.js', here);
+  // A module of its own lies a folder deeper than what CommonJS or a page's bundler makes of it.
+  const root = here.endsWith('/parallel/thread.js') ? '..' : '.';
+  return new URL(`${root}/${where === 'node' ? 'node-worker' : 'worker'}.js`, here);
 }
 
 function nodeThread(entry: string | URL): WorkerThread {
