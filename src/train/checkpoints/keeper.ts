@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { BicotError, firstLineOf, isBicotError } from '../../errors.js';
 import { checkpointError } from '../../models/checkpoints/failure.js';
-import type { CheckpointFolder } from '../../models/checkpoints/folder.js';
+import type { CheckpointFolder, EditableFolder } from '../../models/checkpoints/folder.js';
+import { openFolder } from '../../models/checkpoints/node-folder.js';
 import { VERSION } from '../../version.js';
 import { writePatiently } from '../../write-patiently.js';
 import type { Coefficients } from '../coefficients.js';
@@ -53,14 +54,16 @@ export interface CheckpointKeeper {
 /**
  * Opens a run's checkpoints, and brings back the newest that is whole if `resume` says so. To be called while the policy
  * has the weights that the run begins with.
- * @throws BicotError `checkpoint` for checkpoints of another run, all of them damaged, there or not there against `resume`
+ * @throws BicotError `unsupported` for a path where there is no file system; `checkpoint` for checkpoints of another run, all of them damaged, there or not there against `resume`
  */
 export async function checkpointKeeper<P, C>(
   settings: TrainSettings<P, C>,
-  keeping: CheckpointSettings,
+  options: CheckpointSettings,
   objects: RunObjects,
 ): Promise<CheckpointKeeper> {
-  const { folder, every } = keeping;
+  const { every } = options;
+  const folder = typeof options.folder === 'string' ? openFolder(options.folder) : options.folder;
+  const keeping: Keeping = { ...options, folder };
   const identity = await runIdentity(settings);
   const resumed = await bringBack(settings, keeping, objects, identity);
   await removeUnfinished(folder).catch(() => {});
@@ -106,6 +109,11 @@ export async function checkpointKeeper<P, C>(
   };
 }
 
+/** Settings with the folder opened. */
+interface Keeping extends CheckpointSettings {
+  readonly folder: EditableFolder;
+}
+
 interface Saved {
   readonly identity: RunIdentity;
   readonly position: RunPosition;
@@ -115,7 +123,7 @@ interface Saved {
 /** Writes all files, the manifest last; several times if it must. */
 async function writeRun<P, C>(
   { policy }: TrainSettings<P, C>,
-  { folder, retries }: CheckpointSettings,
+  { folder, retries }: Keeping,
   { optimizer, ema }: RunObjects,
   { identity, position, value }: Saved,
 ): Promise<void> {
@@ -146,7 +154,7 @@ async function writeRun<P, C>(
 
 async function bringBack<P, C>(
   settings: TrainSettings<P, C>,
-  { folder, allowChanges, onWarning }: CheckpointSettings,
+  { folder, allowChanges, onWarning }: Keeping,
   objects: RunObjects,
   identity: RunIdentity,
 ): Promise<RunPosition | undefined> {
