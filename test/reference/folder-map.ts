@@ -119,6 +119,7 @@ export function drawFolders(sources: readonly Source[]): string {
       `<text class="floor" x="20" y="${40 + (FLOORS.length - 1 - floor) * ROW + 27}">${floor}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${FLOORS.length * ROW + 50}" font-family="system-ui, sans-serif" font-size="11">
+<title>Folders of src/ and their imports</title>
 <!-- Drawn by npm run docs:map. Do not edit. -->
 <style>rect{fill:#f3f6fa;stroke:#5b7083}text{fill:#1d2733;text-anchor:middle}.name{font-weight:600;font-size:14px}.floor{fill:#8495a6;font-size:16px}path{fill:none;stroke:#8aa0b5;stroke-width:1.3}</style>
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8aa0b5;stroke:none"/></marker></defs>
