@@ -22,6 +22,7 @@ export function anyIn(files, folder) {
     typeRoots: [join(root, 'node_modules/@types')],
   };
   const program = ts.createProgram(files, options);
+  program.getTypeChecker(); // so that nodes know their parents
   const own = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(folder));
   const found = [];
   for (const file of own) {
