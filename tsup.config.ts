@@ -5,7 +5,7 @@ const CJS_URL =
   "const bicotFileUrl = typeof __filename === 'string' ? require('url').pathToFileURL(__filename).href : '';";
 
 /** The entry points, by the names of their files. */
-const library = {
+export const library = {
   index: 'src/index.ts',
   browser: 'src/browser/index.ts',
   models: 'src/models/index.ts',
@@ -18,21 +18,25 @@ const library = {
   'node-worker': 'src/node/worker-entry.ts',
 };
 
+/** The command. */
+export const cli = 'src/node/cli/bin.ts';
+
 // Dependencies and peers stay external (tsup's default): a bundled second copy of TensorFlow.js would not
-// share its tensors. `splitting` makes the entries of one format share their code, the command `cli` among them: it
-// loads modules of users that import bicot too.
-export default defineConfig({
-  entry: { ...library, cli: 'src/node/cli/bin.ts' },
-  format: ['esm', 'cjs'],
-  dts: { entry: library },
-  splitting: true,
-  sourcemap: true,
-  clean: true,
-  target: 'es2022',
-  tsconfig: 'tsconfig.json',
-  // CommonJS has no import.meta.url, beside which a pool's workers find their code.
-  banner: ({ format }) => (format === 'cjs' ? { js: CJS_URL } : undefined),
-  esbuildOptions(options, { format }) {
-    if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': 'bicotFileUrl' };
+// share its tensors. The modules for `import` are built by build-esm.mjs.
+export default defineConfig([
+  {
+    entry: library,
+    format: ['cjs'],
+    // The entries share their code.
+    splitting: true,
+    sourcemap: true,
+    target: 'es2022',
+    tsconfig: 'tsconfig.json',
+    // CommonJS has no import.meta.url, beside which a pool's workers find their code.
+    banner: { js: CJS_URL },
+    esbuildOptions(options) {
+      options.define = { ...options.define, 'import.meta.url': 'bicotFileUrl' };
+    },
   },
-});
+  { entry: library, format: ['esm', 'cjs'], dts: { only: true }, tsconfig: 'tsconfig.json' },
+]);

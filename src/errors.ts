@@ -46,3 +46,13 @@ export function isBicotError(error: unknown, code?: BicotErrorCode): error is Bi
     (code === undefined || (error as BicotError).code === code)
   );
 }
+
+/** What an error says, or whatever else was thrown, as text. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The first line of that. */
+export function firstLineOf(error: unknown): string {
+  return reasonOf(error).split('\n')[0] as string;
+}

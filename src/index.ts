@@ -57,7 +57,13 @@ export {
 export { attention, causalMask, MASKED_SCORE } from './kernels/attention.js';
 export type { CachePlan, DecodeRows, KeyValueCache, KeyValueCaches } from './kernels/cache-plan.js';
 export { causalAttention } from './kernels/causal-attention.js';
-export { currentKernels, type KernelChoice, type KernelOptions, setKernels } from './kernels/choice.js';
+export {
+  currentKernels,
+  type KernelChoice,
+  type KernelOptions,
+  loadKernels,
+  setKernels,
+} from './kernels/choice.js';
 export { withGradient } from './kernels/custom-gradient.js';
 export { type Decoder, type DecoderBlock, decodeBlocks } from './kernels/decode-blocks.js';
 export { embed } from './kernels/embedding.js';
@@ -109,6 +115,7 @@ export { crossEntropy } from './objective/cross-entropy.js';
 export { topEntropyMask } from './objective/entropy.js';
 export { type ImportanceCorrection, importanceWeights, offPolicyMask } from './objective/importance.js';
 export { checkKlKind, type KlKind, kl } from './objective/kl.js';
+export type { ByLevel, LevelName } from './objective/level-name.js';
 export {
   grpoLoss,
   type LevelLossInput,

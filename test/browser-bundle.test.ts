@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildFailure, build, transform } from 'esbuild';
+import { type BuildFailure, build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { drawFolders, MAP } from './reference/folder-map.js';
+import { floorOf, importedFiles, readSources, type Source } from './support/sources.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -75,36 +77,6 @@ describe('in a browser', () => {
   });
 });
 
-interface Source {
-  readonly path: string;
-  /** Without comments and types. */
-  readonly code: string;
-  /** Every module specifier, of type imports as well. */
-  readonly imports: readonly string[];
-}
-
-async function readSources(): Promise<readonly Source[]> {
-  const folder = join(root, 'src');
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-    // AssemblyScript, which is no TypeScript: it becomes the modules in binary/.
-    .filter((path) => !path.includes(join('wasm', 'assembly')))
-    .map((path) => join(folder, path));
-  return Promise.all(
-    files.map(async (file) => {
-      const text = readFileSync(file, 'utf8');
-      const { code } = await transform(text, { loader: 'ts', legalComments: 'none' });
-      const imports = [...text.matchAll(/^(?:import|export)\b(?:[^;']*?from)? '([^']+)'/gm)].map(
-        (m) => m[1] as string,
-      );
-      const dynamic = [...code.matchAll(/\b(?:import|require)\(\s*["']([^"']+)["']/g)].map(
-        (m) => m[1] as string,
-      );
-      return { path: relative(root, file), code, imports: [...imports, ...dynamic] };
-    }),
-  );
-}
-
 describe('the sources', async () => {
   const sources = await readSources();
   const offenders = (wrong: (source: Source) => boolean) => sources.filter(wrong).map(({ path }) => path);
@@ -130,48 +102,16 @@ describe('the sources', async () => {
   });
 
   it('import downward only', () => {
-    const floors = [
-      [
-        'errors',
-        'options',
-        'abort',
-        'backoff',
-        'sha256',
-        'turn',
-        'version',
-        'write-patiently',
-        'recipe',
-        'backends',
-        'tensor',
-      ],
-      ['kernels', 'objective'],
-      ['policy', 'image', 'rewards'],
-      ['sampling', 'models', 'data'],
-      ['rollout'],
-      ['parallel'],
-      ['train'],
-      ['evaluation'],
-      ['conformance'],
-      ['doctor'],
-      ['index', 'browser', 'node', 'worker'],
-    ];
-    const floorOf = (path: string): number => {
-      const room = path
-        .replace(/^src\//, '')
-        .split('/')[0]
-        ?.replace(/\.ts$/, '');
-      const floor = floors.findIndex((rooms) => rooms.includes(room as string));
-      expect(floor, `${path} is on no floor`).toBeGreaterThanOrEqual(0);
-      return floor;
-    };
-    const upward = sources.flatMap(({ path, imports }) =>
-      imports
-        .filter((name) => name.startsWith('.'))
-        .map((name) => relative(root, join(root, dirname(path), name.replace(/\.js$/, '.ts'))))
-        .filter((imported) => floorOf(imported) > floorOf(path))
-        .map((imported) => `${path} imports ${imported}`),
+    const upward = sources.flatMap((source) =>
+      importedFiles(source)
+        .filter((imported) => floorOf(imported) > floorOf(source.path))
+        .map((imported) => `${source.path} imports ${imported}`),
     );
     expect(upward).toEqual([]);
+  });
+
+  it('are drawn in the map as they import each other now; else run `npm run docs:map`', () => {
+    expect(readFileSync(join(root, MAP), 'utf8')).toBe(drawFolders(sources));
   });
 
   it('know which backend runs only where backends are made, chosen or given kernels', () => {

@@ -15,6 +15,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startRewardServer } from '../examples/reward-server/server.js';
 import { withTables } from './reference/memory-tables.js';
 import * as standIns from './support/readme.js';
+import { typeErrors } from './support/type-errors.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = [
@@ -43,28 +44,6 @@ const blocks: readonly Block[] = pages.flatMap((page) =>
     return { page, text, module: `${imported}${text}\nexport {};\n` };
   }),
 );
-
-/** Errors of modules that pretend to lie in this folder, under the project's own settings. */
-function typeErrors(modules: readonly string[]): string[][] {
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  const virtual = new Map(modules.map((text, i) => [join(root, 'test', `block-${i}.ts`), text]));
-  const host = ts.createCompilerHost(options);
-  const { fileExists, readFile, getSourceFile } = host;
-  host.fileExists = (path) => virtual.has(path) || fileExists(path);
-  host.readFile = (path) => virtual.get(path) ?? readFile(path);
-  host.getSourceFile = (path, target) => {
-    const text = virtual.get(path);
-    return text === undefined ? getSourceFile(path, target) : ts.createSourceFile(path, text, target);
-  };
-  const program = ts.createProgram([...virtual.keys()], options, host);
-  return [...virtual.keys()].map((path) => {
-    const file = program.getSourceFile(path);
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
-      ({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'),
-    );
-  });
-}
 
 /** Runs a block as a module and gives the names asked for. */
 async function run(module: string, names: readonly string[] = []): Promise<Record<string, unknown>> {

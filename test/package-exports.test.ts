@@ -1,14 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import tsup from '../tsup.config.js';
+import { cli, library } from '../tsup.config.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'));
 const manifest = readJson('package.json');
 const paths = readJson('tsconfig.json').compilerOptions.paths as Record<string, string[]>;
-const { cli, ...sources } = (tsup as { entry: Record<string, string> }).entry;
+const sources: Readonly<Record<string, string>> = library;
 
 /** Every public entry point, as the user writes it, with the name of its built files. */
 const entries = Object.keys(manifest.exports)
@@ -42,9 +42,20 @@ describe('package.json', () => {
     },
   );
 
+  it('has one version, and changesets that are about this package', () => {
+    const read = (path: string) => readFileSync(join(root, path), 'utf8');
+    expect(read('CITATION.cff')).toContain(`\nversion: ${manifest.version}\n`);
+    const changesets = readdirSync(join(root, '.changeset')).filter((file) =>
+      /^(?!README).*\.md$/.test(file),
+    );
+    for (const file of changesets) {
+      expect(read(`.changeset/${file}`), file).toMatch(/^---\n["']bicot["']: (patch|minor|major)\n---\n\n\S/);
+    }
+  });
+
   it('has the command, which Node runs', () => {
     expect(manifest.bin).toEqual({ bicot: 'dist/cli.js' });
-    expect(readFileSync(join(root, cli as string), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(readFileSync(join(root, cli), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
   it('serves tools that do not read exports', () => {

@@ -31,7 +31,7 @@ export default defineConfig({
       '@tensorflow/tfjs-backend-wasm',
       '@tensorflow/tfjs-backend-webgpu',
       'fast-png',
-      'seedrandom',
+      'seedrandom/lib/alea.js',
       'valibot',
     ],
   },

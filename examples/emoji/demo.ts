@@ -29,6 +29,7 @@ import {
 } from 'bicot';
 import {
   type BackendName,
+  clock,
   encodePng,
   findingsLogger,
   metricsLogger,
@@ -46,7 +47,7 @@ import { emojiMeasures, emojiRewards, emojiRollout, emojiScores, shuffledRewards
 import { isHeldOut } from './holdout.js';
 import { loadEmojiModel } from './model-file.js';
 import { beforeAfterGrid, evaluationGrid } from './pictures.js';
-import { beforeAfterTable, clock, progressLine } from './progress.js';
+import { beforeAfterTable, progressLine } from './progress.js';
 import { samplePrompts } from './prompts.js';
 import { demoSettings } from './settings.js';
 

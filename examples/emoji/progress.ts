@@ -1,12 +1,6 @@
 import type { ComparisonRow, EvaluationComparison } from 'bicot';
 import { TASK_TYPES } from './forms.js';
 
-/** Seconds as `m:ss`. */
-export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
-}
-
 /** One line that is rewritten in a terminal; elsewhere only the lines that matter are printed. */
 export interface ProgressLine {
   /** Shown in a terminal only. */

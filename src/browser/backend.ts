@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { verifyBackend } from '../backends/verify.js';
 import { startWebGpu, type WebGpuOptions, type WebGpuParts } from '../backends/webgpu/start.js';
 import { CPU_IN_WORDS, wasmInWords } from '../backends/words.js';
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
 
 /** The backends a page or a Web Worker can run on, best first. */
@@ -48,14 +48,15 @@ export async function selectBackend(
     try {
       engine = await START[candidate](options);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       if (name && cause instanceof BicotError) throw cause;
       if (name) throw notStarted(candidate, reason, cause);
       passedOver.push(`${candidate} passed over: ${reason}`);
       continue;
     }
     await verifyBackend(candidate);
-    return { name: candidate, description: [chooseKernels(engine, options), ...passedOver].join('; ') };
+    const described = await chooseKernels(engine, options);
+    return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}).`);
 }

@@ -1,10 +1,10 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { firstLineOf } from '../errors.js';
 import {
   assertByteRange,
   assertFileName,
   checkpointError,
   endsEarly,
-  reasonOf,
 } from '../models/checkpoints/failure.js';
 import type { EditableFolder } from '../models/checkpoints/folder.js';
 
@@ -37,7 +37,7 @@ export function indexedDbFolder(name: string): EditableFolder {
       opened = undefined;
       throw checkpointError(
         path,
-        `it can't be opened (${reasonOf(error)})`,
+        `it can't be opened (${firstLineOf(error)})`,
         'Private windows and old browsers have none; use memoryFolder, or another browser.',
         error,
       );
@@ -48,7 +48,7 @@ export function indexedDbFolder(name: string): EditableFolder {
       if (!isStorageError(error)) throw error;
       throw checkpointError(
         path,
-        `it can't be ${verb} (${reasonOf(error)})`,
+        `it can't be ${verb} (${firstLineOf(error)})`,
         'Free space, or remove old runs (indexedDB.deleteDatabase).',
         error,
       );

@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors.js';
 import { type CheckResult, error, type Measured, note } from './check-result.js';
 
 /** One property, how to measure it, and what to do if it does not hold. */
@@ -45,6 +46,6 @@ async function attempt(measure: () => Promise<Measured> | Measured): Promise<Mea
   try {
     return await measure();
   } catch (thrown) {
-    return error(`threw: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    return error(`threw: ${reasonOf(thrown)}`);
   }
 }

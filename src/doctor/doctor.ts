@@ -1,4 +1,5 @@
-import { isBicotError } from '../errors.js';
+import { isBicotError, reasonOf } from '../errors.js';
+import { loadKernels } from '../kernels/choice.js';
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { freezeReference } from '../policy/reference.js';
@@ -41,6 +42,7 @@ export async function doctor<P, C>(
 ): Promise<DoctorReport> {
   const settings = trainSettings(config);
   const limits = doctorSettings(options);
+  await loadKernels();
   const checkAbort = abortCheck(options.signal, config.signal);
   const signal = options.signal ?? config.signal;
   const made =
@@ -153,7 +155,7 @@ async function caught(
     return await examine();
   } catch (error) {
     if (isBicotError(error, 'aborted') || callersErrors.has(error)) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     const finding: Finding = {
       code: isBicotError(error, 'non-finite') ? 'non-finite' : 'cannot-run',
       severity: 'error',

@@ -56,9 +56,9 @@ export interface DoctorOptions {
   readonly batches?: number;
   /** The most rows of a level that are scored one by one, and that explanations are fitted to. Default 8. */
   readonly rows?: number;
-  /** `false` leaves out the short training, the costliest part. */
+  /** `false` leaves out the short training, the costliest part. Default: as `ProbeOptions` says. */
   readonly probe?: ProbeOptions | false;
-  /** What is allowed. */
+  /** What is allowed. Default: as `DoctorLimits` says. */
   readonly limits?: Partial<DoctorLimits>;
   /** Ends the examination with an error of code `aborted`; the run's own signal does too. */
   readonly signal?: AbortSignal;

@@ -10,7 +10,7 @@ import { signFlipTest } from './sign-flip.js';
 
 /** Options of `compareEvaluations`. */
 export interface CompareOptions<P> extends IntervalOptions {
-  /** The type of a prompt, such as its task: each gets rows of its own. */
+  /** The type of a prompt, such as its task: each gets rows of its own. Default: all prompts together. */
   readonly by?: (prompt: P) => string;
   /** What to compare. Default `rewardMeasures`, which must be the same of both. */
   readonly measures?: Measures<P>;

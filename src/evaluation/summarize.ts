@@ -7,7 +7,7 @@ import { byPrompt, type Part, partsOf } from './parts.js';
 
 /** Options of `summarize`. */
 export interface SummarizeOptions<P> extends IntervalOptions {
-  /** The type of a prompt, such as its task: each gets rows of its own. */
+  /** The type of a prompt, such as its task: each gets rows of its own. Default: all prompts together. */
   readonly by?: (prompt: P) => string;
   /** What to sum up. Default `rewardMeasures(evaluation)`. */
   readonly measures?: Measures<P>;

@@ -1,5 +1,5 @@
 import { type DecodedPng, decode, encode } from 'fast-png';
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 import type { RgbImage } from '../policy/policy.js';
 
 /**
@@ -98,7 +98,7 @@ function readPng(bytes: Uint8Array): DecodedPng {
     const png = decode(bytes, { checkCrc: true });
     if (png.depth >= 8 || bytes[INTERLACE] === 0) return png;
   } catch (cause) {
-    throw unreadable(cause instanceof Error ? cause.message : String(cause), bytes.length, cause);
+    throw unreadable(reasonOf(cause), bytes.length, cause);
   }
   // fast-png takes each pixel of these for a byte.
   throw unreadable('interlaced, with less than 8 bits a channel', bytes.length);

@@ -7,12 +7,13 @@ import { currentKernels, isFused, setKernels } from './choice.js';
 import { embed } from './embedding.js';
 import { LINEAR, PROJECTIONS } from './fused/linear.js';
 import { linear, projections } from './linear.js';
+import { hasRelaxedSimd } from './relaxed-simd.js';
 import { addRmsNorm, rmsNorm } from './rms-norm.js';
 import { rotaryTables } from './rotary.js';
 import { swiglu } from './swiglu.js';
 import { tokenLogProbs } from './token-log-probs.js';
 import { installWasmKernels } from './wasm/install.js';
-import { hasRelaxedSimd, instantiateKernels } from './wasm/module.js';
+import { instantiateKernels } from './wasm/module.js';
 
 /** The choice that the other tests run with comes back. */
 function restoresKernels(): void {

@@ -6,9 +6,7 @@ import { LINEAR_GRADIENTS } from './fused/linear.js';
 import { RMS_NORM_GRADIENTS } from './fused/rms-norm.js';
 import { SWIGLU_GRADIENTS } from './fused/swiglu.js';
 import { TOKEN_LOG_PROBS_GRADIENTS } from './fused/token-log-probs.js';
-import { installWasmKernels } from './wasm/install.js';
-import { hasRelaxedSimd } from './wasm/module.js';
-import { installWebGpuKernels } from './webgpu/install.js';
+import { hasRelaxedSimd } from './relaxed-simd.js';
 
 /** Which kernels compute bicot's operations. */
 export type KernelChoice = 'fused' | 'composed';
@@ -26,9 +24,24 @@ let choice: KernelChoice = 'fused';
 let fma = false;
 let gradientsRegistered = false;
 
+/** The backends' kernels, each once it was loaded: compiled code and shaders that nobody should pay for on another backend. */
+let wasm: typeof import('./wasm/install.js') | undefined;
+let webgpu: typeof import('./webgpu/install.js') | undefined;
+
 /**
- * Chooses between fused kernels, where the backend has them (the default: wasm and WebGPU have them with bicot, others when somebody
- * registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
+ * Loads the fused kernels of the present backend, if it is wasm or WebGPU and they are not there yet; until then operations
+ * are composed of stock ones. `selectBackend` and whatever trains, samples, checks or loads a model does it, so call it only
+ * before operations of your own (`linear`, `attention`) on a backend that was started with `tf.setBackend`.
+ */
+export async function loadKernels(): Promise<void> {
+  const name = tf.getBackend();
+  if (name === 'wasm') wasm ??= await import('./wasm/install.js');
+  if (name === 'webgpu') webgpu ??= await import('./webgpu/install.js');
+}
+
+/**
+ * Chooses between fused kernels, where the backend has them (the default: wasm and WebGPU have them once `loadKernels` was called,
+ * others when somebody registers them), and operations composed of TensorFlow.js's own, which run everywhere and are what the fused ones are
  * tested against. Takes effect for what is computed from then on.
  * @throws BicotError `value`, or `unsupported` if `fma` is asked of an engine without relaxed SIMD
  */
@@ -81,12 +94,12 @@ export function isFused(name: string, floats: readonly tf.Tensor[], ids: readonl
   );
 }
 
-/** Brings bicot's kernels onto wasm and WebGPU when they are first asked for; other backends have what was registered. */
+/** Brings bicot's kernels, once loaded, onto wasm and WebGPU when they are first asked for; other backends have what was registered. */
 function fusedKernelsInstalled(): boolean {
   const name = tf.getBackend();
   if (!gradientsRegistered) registerGradients();
-  if (name === 'webgpu') installWebGpuKernels();
-  return name !== 'wasm' || installWasmKernels(tf.backend(), () => fma);
+  if (name === 'webgpu') webgpu?.installWebGpuKernels();
+  return name !== 'wasm' || (wasm?.installWasmKernels(tf.backend(), () => fma) ?? false);
 }
 
 /** Gradients are of operations, not of backends: a kernel for another one needs none of its own. */

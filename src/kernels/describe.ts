@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentKernels, type KernelChoice, type KernelOptions, setKernels } from './choice.js';
+import { currentKernels, type KernelChoice, type KernelOptions, loadKernels, setKernels } from './choice.js';
 
 /** Which kernels a backend is started with. */
 export interface KernelSettings extends KernelOptions {
@@ -8,12 +8,16 @@ export interface KernelSettings extends KernelOptions {
 }
 
 /**
- * Chooses the kernels of a backend that was just started.
+ * Loads and chooses the kernels of a backend that was just started.
  * @param engine what it is, in words
  * @returns the same with the kernels
  * @throws BicotError as `setKernels`
  */
-export function chooseKernels(engine: string, { kernels = 'fused', fma = false }: KernelSettings): string {
+export async function chooseKernels(
+  engine: string,
+  { kernels = 'fused', fma = false }: KernelSettings,
+): Promise<string> {
+  await loadKernels();
   setKernels(kernels, { fma });
   const { available } = currentKernels();
   // wasm is expected to have them, and has said why it has not.

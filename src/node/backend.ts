@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { twoCopies, verifyBackend } from '../backends/verify.js';
 import type { WebGpuOptions } from '../backends/webgpu/start.js';
 import { CPU_IN_WORDS, wasmInWords } from '../backends/words.js';
-import { BicotError } from '../errors.js';
+import { BicotError, firstLineOf } from '../errors.js';
 import { chooseKernels, type KernelSettings } from '../kernels/describe.js';
 import { repairRound } from './native-kernels.js';
 import { startWebGpuInNode, WEBGPU_PACKAGES } from './webgpu.js';
@@ -61,7 +61,7 @@ export async function selectBackend(
     const known = assertKnown(name);
     const description = readyOrThrow(known, await attempt(known, folders, options));
     await verifyBackend(known);
-    return { name: known, description: chooseKernels(description, options) };
+    return { name: known, description: await chooseKernels(description, options) };
   }
   const passedOver: string[] = [];
   for (const candidate of BEST_FIRST) {
@@ -69,7 +69,7 @@ export async function selectBackend(
     if (result.kind === 'broken') passedOver.push(`${candidate} passed over: ${result.reason}`);
     if (result.kind !== 'ready') continue;
     await verifyBackend(candidate);
-    const described = chooseKernels(result.description, options);
+    const described = await chooseKernels(result.description, options);
     return { name: candidate, description: [described, ...passedOver].join('; ') };
   }
   throw new BicotError('backend', `No backend could be started (${passedOver.join('; ')}). Reinstall bicot.`);
@@ -143,7 +143,7 @@ async function attempt(
     }
   } catch (cause) {
     if (cause instanceof BicotError && name !== 'webgpu') throw cause;
-    return { kind: 'broken', reason: firstLine(cause), cause };
+    return { kind: 'broken', reason: firstLineOf(cause), cause };
   }
 }
 
@@ -226,8 +226,4 @@ function prepareNative(): void {
   const helpers = util as { isNullOrUndefined?: unknown; isArray?: unknown };
   helpers.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
   helpers.isArray ??= Array.isArray;
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type PromptRow, parsePromptRows } from '../data/prompts.js';
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 
 /**
  * Reads a prompt file: JSON Lines or one JSON list, in T2I-R1's row format.
@@ -13,7 +13,7 @@ export async function readPromptFile(path: string): Promise<PromptRow[]> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BicotError(
       'value',
       `Cannot read the prompt file ${path} (${reason}). Pass the path of a .jsonl or .json file.`,

@@ -25,7 +25,7 @@ export interface GridOptions {
   readonly captionColumns?: number;
   /** Every font pixel becomes `textScale × textScale`. Default 1. */
   readonly textScale?: number;
-  /** A heading, one text size larger. */
+  /** A heading, one text size larger. Default: none. */
   readonly title?: string;
 }
 

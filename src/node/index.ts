@@ -3,6 +3,7 @@
 export { decodePng, encodePng } from '../image/png.js';
 export type { BackendName, SelectBackendOptions, SelectedBackend } from './backend.js';
 export { selectBackend } from './backend.js';
+export { clock } from './cli/runs/progress.js';
 export { appendJsonLine, readPromptFile, writeFileAtomic } from './files.js';
 export type { GridCell, GridOptions, Rgb } from './image-grid.js';
 export { imageGrid } from './image-grid.js';

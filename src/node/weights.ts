@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -55,7 +55,7 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BicotError(
       'safetensors',
       `Cannot read the weights ${path} (${reason}). Pass the path of a .safetensors file.`,

@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { verifyBackend } from '../backends/verify.js';
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 import { THREAD_NAME } from '../parallel/thread.js';
 import { serveTasks } from '../worker/serve.js';
 import { type BackendName, selectBackend } from './backend.js';
@@ -45,7 +45,7 @@ async function startNative(): Promise<void> {
     } catch (error) {
       // Without a GPU its package computes on the CPU, as the calling thread may do.
       if (tf.getBackend() === 'tensorflow') return verifyBackend('tensorflow');
-      reasons.push(error instanceof Error ? error.message : String(error));
+      reasons.push(reasonOf(error));
     }
   }
   throw new BicotError(

@@ -12,6 +12,7 @@ import { type Coefficient, checkCoefficient, coefficientValue, initialState } fr
 import { checkEntropyShare } from './entropy.js';
 import type { ImportanceCorrection } from './importance.js';
 import type { KlKind } from './kl.js';
+import type { ByLevel, LevelName } from './level-name.js';
 import { checkLossObjective, LOSS_SETTINGS, type LossObjective } from './loss.js';
 import type { RatioLevel } from './ratio.js';
 import type { Surrogate } from './surrogates/surrogate.js';
@@ -67,7 +68,7 @@ export interface Objective {
   /** What every level has, unless `levels` says otherwise. */
   readonly level: LevelObjective;
   /** What a level has of its own, by the level's name. */
-  readonly levels?: Readonly<Record<string, Partial<LevelObjective>>>;
+  readonly levels?: ByLevel<Partial<LevelObjective>>;
 }
 
 /** Names of a level's settings. */
@@ -83,7 +84,7 @@ export const LEVEL_SETTINGS: readonly string[] = [
  * @throws BicotError `value` if a setting of the level, or of the advantages that all levels share, makes no sense
  * or does not exist
  */
-export function levelObjective(objective: Objective, name: string): LevelObjective {
+export function levelObjective(objective: Objective, name: LevelName): LevelObjective {
   const own = objective.levels && Object.hasOwn(objective.levels, name) ? objective.levels[name] : undefined;
   // A setting that is present but undefined must not hide the common one.
   const settings = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);

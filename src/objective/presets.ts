@@ -2,13 +2,14 @@ import { BicotError } from '../errors.js';
 import { assertKnownOptions } from '../options.js';
 import { type AdvantageBaseline, type AdvantageScale, DEFAULT_EPSILON } from './advantages.js';
 import { isActive } from './coefficient.js';
+import type { ByLevel } from './level-name.js';
 import { LEVEL_SETTINGS, type LevelObjective, levelObjective, type Objective } from './objective.js';
 import { clipped, unclipped } from './surrogates/clipped.js';
 import { clippedWeight } from './surrogates/clipped-weight.js';
 import { softGate } from './surrogates/soft-gate.js';
 import type { ZeroVariance } from './zero-variance.js';
 
-/** What may be changed in a preset; everything else stays as the preset says. */
+/** What may be changed in a preset. Default, of every option: as the preset says. */
 export interface ObjectiveOptions extends Partial<LevelObjective> {
   /** For logs. */
   readonly name?: string;
@@ -21,7 +22,7 @@ export interface ObjectiveOptions extends Partial<LevelObjective> {
   readonly zeroVarianceKl?: boolean;
   readonly joint?: boolean;
   /** What a level has of its own, by the level's name, e.g. `{ semantic: { weight: 2 } }`. */
-  readonly levels?: Readonly<Record<string, Partial<LevelObjective>>>;
+  readonly levels?: ByLevel<Partial<LevelObjective>>;
 }
 
 const OPTIONS: readonly string[] = [

@@ -1,4 +1,4 @@
-import { BicotError, type BicotErrorCode } from '../errors.js';
+import { BicotError, type BicotErrorCode, reasonOf } from '../errors.js';
 import type { PostedError } from './protocol.js';
 
 /** An error as plain data, to be posted. */
@@ -23,7 +23,7 @@ export function receivedError({ name, message, stack, code }: PostedError): Erro
 export function unclonable(cause: unknown): BicotError {
   return new BicotError(
     'unsupported',
-    `parallel: a task could not be posted to a worker (${cause instanceof Error ? cause.message : String(cause)}). Contexts, and the arguments of recipes, must be plain data (numbers, strings, typed arrays, objects of these): keep functions and tensors inside the policy, or leave parallel out.`,
+    `parallel: a task could not be posted to a worker (${reasonOf(cause)}). Contexts, and the arguments of recipes, must be plain data (numbers, strings, typed arrays, objects of these): keep functions and tensors inside the policy, or leave parallel out.`,
     { cause },
   );
 }

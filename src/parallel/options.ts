@@ -28,9 +28,12 @@ export interface ParallelOptions {
    * Default: everything.
    */
   readonly tasks?: readonly WorkerTask[];
-  /** Where the worker's code is, for bundlers: the URL of `bicot/worker`, in Node of `bicot/node-worker`, as it was built. */
+  /**
+   * Where the worker's code is, for bundlers: the URL of `bicot/worker`, in Node of `bicot/node-worker`, as it was built.
+   * Default: where the package has it.
+   */
   readonly entry?: string | URL;
-  /** Makes a worker's thread, instead of `entry`. */
+  /** Makes a worker's thread, instead of `entry`. Default: a thread of Node or a Web Worker of it. */
   readonly spawn?: Spawn;
 }
 

@@ -1,4 +1,4 @@
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 
 /** A worker's thread, of Node or of a browser. */
 export interface WorkerThread {
@@ -37,7 +37,9 @@ function ownEntry(where: 'node' | 'browser'): URL {
   const here = import.meta.url;
   if (here.endsWith('.ts'))
     return new URL(where === 'node' ? '../node/worker.ts' : '../worker/index.ts', here);
-  return new URL(where === 'node' ? './node-worker.js' : './worker.js', here);
+  // A module of its own lies a folder deeper than what CommonJS or a page's bundler makes of it.
+  const root = here.endsWith('/parallel/thread.js') ? '..' : '.';
+  return new URL(`${root}/${where === 'node' ? 'node-worker' : 'worker'}.js`, here);
 }
 
 function nodeThread(entry: string | URL): WorkerThread {
@@ -59,7 +61,7 @@ function nodeThread(entry: string | URL): WorkerThread {
     listen(received, ended) {
       worker.on('message', received);
       worker.on('messageerror', (error) => ended(`a message could not be read: ${error.message}`));
-      worker.on('error', (error) => ended(error instanceof Error ? error.message : String(error)));
+      worker.on('error', (error) => ended(reasonOf(error)));
       worker.on('exit', (code) => ended(`the thread exited with code ${code}`));
     },
     hold: (busy) => (busy ? worker.ref() : worker.unref()),

@@ -27,7 +27,7 @@ export interface SamplingOptions {
   readonly topK?: number;
   /** Keep the smallest set of tokens whose probability reaches p; 1 (default) keeps all. */
   readonly topP?: number;
-  /** Classifier-free guidance; needs `policy.unconditional`. */
+  /** Classifier-free guidance; needs `policy.unconditional`. Default: none. */
   readonly guidance?: GuidanceOptions;
   /** The most tokens of a completion. Default: the space's `length`; required for text. */
   readonly maxTokens?: number;

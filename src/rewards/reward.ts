@@ -1,3 +1,4 @@
+import type { ByLevel } from '../objective/level-name.js';
 import type { RgbImage } from '../policy/policy.js';
 
 /** One finished sample, as a reward sees it. */
@@ -13,7 +14,7 @@ export interface Sample<Prompt = unknown> {
   /** The decoded picture, if the rollout has a token level whose space decodes images. */
   readonly image?: RgbImage;
   /** The valid tokens of each level, by level name. */
-  readonly tokens: Readonly<Record<string, Int32Array>>;
+  readonly tokens: ByLevel<Int32Array>;
 }
 
 /** The reward has an opinion. `value` must be finite. */

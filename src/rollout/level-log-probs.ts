@@ -21,7 +21,7 @@ export interface RowRange {
 
 /** Which rows of a level to score, and by whom. Default: all rows, by the policy that sampled them. */
 export interface LevelLogProbsOptions<Context> extends Partial<RowRange> {
-  /** Who scores, e.g. the reference, for the KL penalty. */
+  /** Who scores, e.g. the reference, for the KL penalty. Default: who sampled. */
   readonly policy?: Policy<Context>;
 }
 

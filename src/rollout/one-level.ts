@@ -1,3 +1,4 @@
+import type { LevelName } from '../objective/level-name.js';
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { Policy } from '../policy/policy.js';
 import { tokenSpaceOf } from '../policy/spaces.js';
@@ -9,7 +10,7 @@ import { assembleRollout } from './samples.js';
 export interface OneLevelOptions<Prompt, Context> {
   readonly policy: Policy<Context>;
   /** The level's name in metrics and loss options. Default `token`. */
-  readonly name?: string;
+  readonly name?: LevelName;
   /** A token space of the policy. */
   readonly space: string;
   readonly sampling: SamplingOptions;

@@ -1,3 +1,4 @@
+import type { LevelName } from '../objective/level-name.js';
 import type { SamplingOptions } from '../policy/distribution.js';
 import type { KeptSet } from '../policy/kept.js';
 import type { Policy } from '../policy/policy.js';
@@ -7,7 +8,7 @@ import type { Sample } from '../rewards/reward.js';
 /** What was sampled at one level of a rollout, and everything needed to score its tokens again. */
 export interface LevelRollout<Context = unknown> {
   /** `semantic`, `token`, or a name of the user's. */
-  readonly name: string;
+  readonly name: LevelName;
   /** The token space, a key of `policy.spaces`. */
   readonly space: string;
   /** Who sampled it: usually the trained policy; a level may have one of its own. */

@@ -1,4 +1,5 @@
 import { BicotError } from '../errors.js';
+import { loadKernels } from '../kernels/choice.js';
 import { assertSampling, isGuided, isTruncated, type SamplingOptions } from '../policy/distribution.js';
 import { type KeptSet, keptBytes } from '../policy/kept.js';
 import type { DecodingSession, Policy } from '../policy/policy.js';
@@ -71,6 +72,7 @@ export async function sampleCompletions<Context>(
   const guided = isGuided(sampling.guidance);
   const twins = guided ? unconditionalContexts(policy, request.contexts, sampling.guidance) : [];
   throwIfAborted(signal, 0);
+  await loadKernels();
 
   const rows = request.contexts.length * request.samplesPerContext;
   const record = recordingOf(rows, maxTokens, size, sampling);

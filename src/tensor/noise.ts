@@ -1,4 +1,4 @@
-import seedrandom from 'seedrandom';
+import alea from 'seedrandom/lib/alea.js';
 
 /** One part of a stream's key. */
 export type KeyPart = string | number;
@@ -14,7 +14,7 @@ export type UniformStream = () => number;
  */
 export function uniformStream(...key: readonly KeyPart[]): UniformStream {
   // The parts are joined with a separator that no number contains, so that (1, 23) and (12, 3) differ.
-  const generator = seedrandom.alea(key.map(String).join('\u241f'));
+  const generator = alea(key.map(String).join('\u241f'));
   return () => generator.quick();
 }
 

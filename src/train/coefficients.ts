@@ -4,6 +4,7 @@ import {
   initialState,
   nextState,
 } from '../objective/coefficient.js';
+import type { ByLevel, LevelName } from '../objective/level-name.js';
 import { type LossCoefficients, levelObjective, type Objective } from '../objective/objective.js';
 
 /** Where a level's coefficients stand. Plain data. */
@@ -13,7 +14,7 @@ export interface LevelCoefficients {
 }
 
 /** Where all coefficients stand, by level. */
-export type Coefficients = Readonly<Record<string, LevelCoefficients>>;
+export type Coefficients = ByLevel<LevelCoefficients>;
 
 /** What was measured of a level in a step. */
 export interface ObservedLevel {
@@ -26,7 +27,7 @@ export interface ObservedLevel {
 /** Where the coefficients of these levels stand: as given, and at their start where nothing is. */
 export function startCoefficients(
   objective: Objective,
-  levels: readonly string[],
+  levels: readonly LevelName[],
   given: Coefficients = {},
 ): Coefficients {
   return Object.fromEntries(

@@ -26,7 +26,7 @@ export interface EvaluateOptions<P, C> {
   readonly batch?: number;
   /**
    * Sample in workers: a pool made with `workerPool`, which stays the caller's; or options with the policy that samples,
-   * for workers that end with the evaluation.
+   * for workers that end with the evaluation. Default: this thread samples.
    */
   readonly parallel?: WorkerPool<C> | (ParallelOptions & { readonly policy: Policy<C> });
   /** Ends the evaluation with an error of code `aborted`. */

@@ -1,3 +1,4 @@
+import type { ByLevel } from '../objective/level-name.js';
 import { levelStats } from '../objective/stats.js';
 import type { CallStatistics } from '../rewards/ensemble/report.js';
 import type { RewardStatistics } from '../rewards/ensemble/statistics.js';
@@ -76,7 +77,7 @@ export interface StepMetrics {
     readonly resampled: number;
   };
   /** By level name, in the rollout's order. */
-  readonly levels: Readonly<Record<string, LevelMetrics>>;
+  readonly levels: ByLevel<LevelMetrics>;
   /** Of the last update, before it. */
   readonly loss: number;
   /** Of the last update, before clipping. 0 if there was nothing to train on. */

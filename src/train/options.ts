@@ -64,7 +64,7 @@ export interface TrainOptions<P, C> {
    * what was sampled, and training stops with an error. `Infinity` for rollouts by an older policy. Default 0.1.
    */
   readonly ratioTolerance?: number;
-  /** Where adaptive coefficients stand, when a run is resumed: `TrainStep.coefficients` of its last step. */
+  /** Where adaptive coefficients stand, when a run is resumed: `TrainStep.coefficients` of its last step. Default: at their start. */
   readonly coefficients?: Coefficients;
   /** Default 0. */
   readonly seed?: number;
@@ -81,7 +81,7 @@ export interface TrainOptions<P, C> {
   /**
    * Roll out, score the reference and compute gradients in workers, each with a copy of the policy: `{ workers: 2 }`, whose
    * workers end with the training; or a pool made with `workerPool`, which stays the caller's. `backend` and `tasks` let
-   * them sample on one backend while this thread trains on another. Needs `policy.recipe`.
+   * them sample on one backend while this thread trains on another. Needs `policy.recipe`. Default: this thread does everything.
    */
   readonly parallel?: ParallelOptions | WorkerPool<C>;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { loadKernels } from '../kernels/choice.js';
 import { crossEntropy } from '../objective/cross-entropy.js';
 import { type Normalizer, tokenWeights } from '../objective/weights.js';
 import { completionLogProbs } from '../policy/log-probs.js';
@@ -57,6 +58,7 @@ export async function pretrainStep<C>(
 ): Promise<PretrainResult> {
   const { maxGradNorm = 1, microBatch = 16, normalizer = 'token-mean' } = options;
   assertCount('pretrainStep', 'microBatch', microBatch, 1);
+  await loadKernels();
   const where = `pretrainStep ${optimizer.step}`;
   const sum = gradientAccumulator();
   const losses: number[] = [];

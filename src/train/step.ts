@@ -1,3 +1,4 @@
+import { loadKernels } from '../kernels/choice.js';
 import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
 import { rewardShares } from '../objective/shares.js';
@@ -65,6 +66,7 @@ export async function trainStep<P, C>(
   resources: Resources<C>,
   step: number,
 ): Promise<TrainStep<P, C>> {
+  await loadKernels();
   const { policy, objective, signal, onProgress } = settings;
   const clock = phaseClock();
   const enter = (phase: Phase): void => {

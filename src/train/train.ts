@@ -2,7 +2,7 @@ import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { poolOf, type WorkerPool } from '../parallel/pool.js';
 import { freezeReference } from '../policy/reference.js';
-import { type CheckpointKeeper, checkpointKeeper } from './checkpoints/keeper.js';
+import type { CheckpointKeeper } from './checkpoints/keeper.js';
 import { checkpointSettings } from './checkpoints/options.js';
 import { weightAverage } from './ema.js';
 import { trainingMonitor } from './monitor/monitor.js';
@@ -44,8 +44,11 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
   let pool: WorkerPool<C> | undefined;
   let closed = false;
   try {
-    keeper =
-      checkpoints && (await checkpointKeeper(settings, checkpointSettings(checkpoints), { optimizer, ema }));
+    if (checkpoints) {
+      // Who saves nothing loads no code of files.
+      const { checkpointKeeper } = await import('./checkpoints/keeper.js');
+      keeper = await checkpointKeeper(settings, checkpointSettings(checkpoints), { optimizer, ema });
+    }
     const start = keeper?.resumed ?? { step: settings.startStep, coefficients: settings.coefficients };
     let { coefficients } = start;
     const monitor =

@@ -1,4 +1,5 @@
 import { BicotError } from '../errors.js';
+import { loadKernels } from '../kernels/choice.js';
 import type { WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import { scatterHostRows } from '../tensor/host-rows.js';
@@ -59,6 +60,7 @@ export async function updatePolicy<C>(
   levels: readonly LevelBatch<C>[],
   updateOptions: UpdateOptions<C>,
 ): Promise<UpdateResult> {
+  await loadKernels();
   const options: Settings<C> = { ...updateOptions, where: updateOptions.where ?? 'updatePolicy' };
   const plans = levels.map((batch) => ({ batch, passes: planPasses(batch, options.microBatch) }));
   const sum = gradientAccumulator();

@@ -1,4 +1,4 @@
-import { BicotError } from '../errors.js';
+import { BicotError, reasonOf } from '../errors.js';
 import type { loadJanus } from '../models/janus/load.js';
 import type { loadLlamaGen } from '../models/llamagen/load.js';
 import { blankTransformer } from '../models/transformer/transformer.js';
@@ -45,7 +45,7 @@ async function imported(module: string): Promise<Readonly<Record<string, unknown
   } catch (cause) {
     throw new BicotError(
       'value',
-      `parallel: the module ${module} of a recipe could not be loaded (${cause instanceof Error ? cause.message : String(cause)}). Give a URL that the worker can import, usually import.meta.url.`,
+      `parallel: the module ${module} of a recipe could not be loaded (${reasonOf(cause)}). Give a URL that the worker can import, usually import.meta.url.`,
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-import { setKernels } from '../kernels/choice.js';
+import { loadKernels, setKernels } from '../kernels/choice.js';
 import { postedError } from '../parallel/errors.js';
 import type { FromWorker, InitMessage, ToWorker } from '../parallel/protocol.js';
 import type { Policy } from '../policy/policy.js';
@@ -25,6 +25,7 @@ export function serveTasks(port: WorkerPort, startBackend: (name: string) => Pro
 
   const init = async ({ policy: recipe, backend, layout }: InitMessage): Promise<void> => {
     await startBackend(backend);
+    await loadKernels();
     const policy = await madeFrom<Policy<unknown>>(recipe);
     replica = { policy, layout, weights: localWeights(policy.variables, layout) };
     post({ kind: 'ready' });

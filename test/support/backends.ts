@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect } from 'vitest';
+import { loadKernels } from '../../src/kernels/choice.js';
 
 /** Those that every machine has, or those that BICOT_TEST_BACKENDS names, such as `webgpu`; see test/packages/webgpu. */
 export const BACKENDS: readonly string[] = process.env.BICOT_TEST_BACKENDS?.split(',') ?? ['cpu', 'wasm'];
@@ -14,6 +15,7 @@ export function describeOnBackends(name: string, suite: (backend: string) => voi
       beforeAll(async () => {
         await tf.setBackend(backend);
         await tf.ready();
+        await loadKernels();
       });
       suite(backend);
     });

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type KernelSetting, kernelSetting, setKernels } from '../../src/kernels/choice.js';
-import { hasRelaxedSimd } from '../../src/kernels/wasm/module.js';
+import { hasRelaxedSimd } from '../../src/kernels/relaxed-simd.js';
 import { WEBGPU_KERNELS } from '../../src/kernels/webgpu/install.js';
 import { normalValues, uniformStream } from '../../src/tensor/noise.js';
 import { BACKENDS } from './backends.js';

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect } from 'vitest';
-import { type KernelChoice, setKernels } from '../../src/kernels/choice.js';
+import { type KernelChoice, loadKernels, setKernels } from '../../src/kernels/choice.js';
 import { DEFAULT_BACKEND } from './backends.js';
 
 // TensorFlow.js advertises its native backend once per test file; the output reads better without.
@@ -51,4 +51,5 @@ setKernels((process.env.BICOT_TEST_KERNELS || 'fused') as KernelChoice);
 beforeAll(async () => {
   await tf.setBackend(DEFAULT_BACKEND);
   await tf.ready();
+  await loadKernels();
 });

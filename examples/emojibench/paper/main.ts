@@ -8,6 +8,7 @@
  * It can be stopped at any time and goes on with the runs that are missing. The same seed makes the same run, bit for bit on one
  * backend, however many run side by side.
  */
+
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { clock } from '../../emoji/progress.js';
+import { clock } from 'bicot/node';
 import { writePages } from './pages.js';
 import { readRecord } from './record.js';
 import { type PlannedRun, plannedRuns, protocolHash, QUICK, SETTINGS } from './settings.js';

@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { backendTraits } from '../../backends/traits.js';
-import { BicotError } from '../../errors.js';
-import { currentKernels, type KernelChoice, kernelSetting, setKernels } from '../../kernels/choice.js';
+import { BicotError, reasonOf } from '../../errors.js';
+import {
+  currentKernels,
+  type KernelChoice,
+  kernelSetting,
+  loadKernels,
+  setKernels,
+} from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import {
   type CheckResult,
@@ -118,6 +124,7 @@ export async function checkBackend(options: CheckBackendOptions = {}): Promise<B
   const { kinds, signal, onProgress } = options;
   assertKinds(kinds);
   await tf.ready();
+  await loadKernels();
   const backend = backendTraits().name;
   const before = kernelSetting();
   const kernels: readonly KernelChoice[] = currentKernels().available ? ['fused', 'composed'] : ['composed'];
@@ -175,10 +182,7 @@ async function examine(each: BackendCase, referee: Referee): Promise<BackendChec
     return found(result.error <= tolerance ? ok(detail) : wrong(detail), result.error);
   } catch (thrown) {
     if (thrown instanceof BicotError && thrown.code === 'backend') throw thrown;
-    return found(
-      wrong(`threw: ${firstLine(thrown instanceof Error ? thrown.message : String(thrown))}`),
-      null,
-    );
+    return found(wrong(`threw: ${firstLine(reasonOf(thrown))}`), null);
   }
 }
 

@@ -1,3 +1,4 @@
+import { loadKernels } from '../../kernels/choice.js';
 import type { Policy } from '../../policy/policy.js';
 import { type CheckResult, type ConformanceReport, reportOf } from '../check-result.js';
 import { runChecks } from '../run-checks.js';
@@ -30,6 +31,7 @@ export async function checkPolicy<Context>(
   options: CheckPolicyOptions<Context>,
 ): Promise<PolicyReport> {
   const subjects = subjectsOf(policy, options);
+  await loadKernels();
   const whole = { policy, reached: new Set<string>(), prints: new Map<string, number>() };
   const causes = new Map<string, string>();
   const findings: PolicyCheck[] = await runChecks(openingChecks<Context>(), whole, causes);

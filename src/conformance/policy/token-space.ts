@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.js';
 import type { RgbImage, TextSpace } from '../../policy/policy.js';
 import { type TokenBatch, tokenBatch } from '../../policy/tokens.js';
 import { uniformInteger, uniformStream } from '../../tensor/noise.js';
@@ -163,6 +164,6 @@ function attempt<T>(what: string, action: () => T): { value: T } | { failed: str
   try {
     return { value: action() };
   } catch (thrown) {
-    return { failed: `${what} threw: ${thrown instanceof Error ? thrown.message : String(thrown)}` };
+    return { failed: `${what} threw: ${reasonOf(thrown)}` };
   }
 }

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { hasRelaxedSimd } from '../relaxed-simd.js';
 import { FMA_MODULE } from './binary/fma.js';
 import { PLAIN_MODULE } from './binary/plain.js';
-import { hasRelaxedSimd } from './module.js';
 
 const BUILD = fileURLToPath(new URL('assembly/build.mjs', import.meta.url));
 const DATA_SECTION = 11;

@@ -69,15 +69,6 @@ export function instantiateKernels(backend: tf.KernelBackend, fma: boolean): Was
   };
 }
 
-let relaxedSimd: boolean | undefined;
-
-/** Whether this engine has relaxed SIMD: Node 22 and newer, browsers since 2023. */
-export function hasRelaxedSimd(): boolean {
-  // Once: a worker asks at every task.
-  relaxedSimd ??= WebAssembly.validate(bytes(FMA_MODULE));
-  return relaxedSimd;
-}
-
 function bytes(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

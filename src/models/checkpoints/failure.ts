@@ -10,11 +10,6 @@ export function checkpointError(where: string, what: string, advice: string, cau
   return new BicotError('checkpoint', `${where}: ${what}. ${advice}`, { cause });
 }
 
-/** What an error says, in one line. */
-export function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
-}
-
 /** What to do about a file that is not whole. */
 export const FETCH_AGAIN = 'The file is truncated or was damaged; fetch or save it again.';
 

@@ -1,5 +1,5 @@
-import { BicotError, isBicotError } from '../../errors.js';
-import { assertByteRange, assertFileName, checkpointError, endsEarly, reasonOf } from './failure.js';
+import { BicotError, firstLineOf, isBicotError } from '../../errors.js';
+import { assertByteRange, assertFileName, checkpointError, endsEarly } from './failure.js';
 import type { EditableFolder } from './folder.js';
 
 type Files = typeof import('node:fs/promises');
@@ -136,7 +136,7 @@ async function inWords<T>(path: string, verb: string, action: () => Promise<T>):
     }
     throw checkpointError(
       path,
-      `it can't be ${verb} (${reasonOf(error)})`,
+      `it can't be ${verb} (${firstLineOf(error)})`,
       'Check its permissions and the space on the disk.',
       error,
     );

@@ -1,19 +1,12 @@
-import { isBicotError } from '../../errors.js';
-import {
-  assertByteRange,
-  assertFileName,
-  checkpointError,
-  endsEarly,
-  FETCH_AGAIN,
-  reasonOf,
-} from './failure.js';
+import { firstLineOf, isBicotError } from '../../errors.js';
+import { assertByteRange, assertFileName, checkpointError, endsEarly, FETCH_AGAIN } from './failure.js';
 import type { CheckpointFolder } from './folder.js';
 
 /** How a folder on the web is read. */
 export interface UrlFolderOptions {
   /** Names of its files. Default: those of its indexes, and which of the usual names it answers to. */
   readonly files?: readonly string[];
-  /** Instead of the global one: to add headers, retry, or cache. */
+  /** To add headers, retry, or cache. Default: the global one. */
   readonly fetch?: typeof fetch;
 }
 
@@ -48,7 +41,7 @@ export function urlFolder(url: string, options: UrlFolderOptions = {}): Checkpoi
     try {
       return await (options.fetch ?? fetch)(address, init);
     } catch (cause) {
-      throw checkpointError(address, `it can't be fetched (${reasonOf(cause)})`, ADVICE, cause);
+      throw checkpointError(address, `it can't be fetched (${firstLineOf(cause)})`, ADVICE, cause);
     }
   };
   let listed: Promise<string[]> | undefined;
@@ -162,7 +155,7 @@ async function readBody(response: Response, where: string, begin: number, end: n
     }
   } catch (cause) {
     if (isBicotError(cause)) throw cause;
-    throw checkpointError(where, `the connection broke (${reasonOf(cause)})`, 'Try again.', cause);
+    throw checkpointError(where, `the connection broke (${firstLineOf(cause)})`, 'Try again.', cause);
   }
   if (done < bytes.length) throw endsEarly(where, begin, end, begin + done);
   return bytes;

@@ -19,9 +19,9 @@ export interface WrittenTensor {
 export interface WriteCheckpointOptions {
   /** A file has no more data than this, unless one tensor has. Default 5e9. */
   readonly maxShardBytes?: number;
-  /** One file of this name, whatever its size, instead of `model.safetensors` and shards. */
+  /** One file of this name, whatever its size. Default: `model.safetensors`, or shards of it. */
   readonly file?: string;
-  /** Free-form strings of each file, beside `format: 'pt'`, without which transformers refuses it. */
+  /** Free-form strings of each file, beside `format: 'pt'`, without which transformers refuses it. Default: none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

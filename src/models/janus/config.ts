@@ -1,5 +1,4 @@
-import { BicotError } from '../../errors.js';
-import { reasonOf } from '../checkpoints/failure.js';
+import { BicotError, firstLineOf } from '../../errors.js';
 import { type VqDecoderConfig, vqDecoderConfig } from '../vq/config.js';
 
 /** Sizes of the language model, a plain LLaMA decoder. */
@@ -77,7 +76,7 @@ export function parseJanusConfig(json: unknown, source = 'config.json'): JanusCo
   try {
     return port ? portConfig(config, language) : originalConfig(config, language);
   } catch (error) {
-    return fail(reasonOf(error));
+    return fail(firstLineOf(error));
   }
 }
 

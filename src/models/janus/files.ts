@@ -1,5 +1,4 @@
-import { BicotError } from '../../errors.js';
-import { reasonOf } from '../checkpoints/failure.js';
+import { BicotError, firstLineOf } from '../../errors.js';
 import type { CheckpointFolder } from '../checkpoints/folder.js';
 
 /**
@@ -13,7 +12,7 @@ export async function readJson(folder: CheckpointFolder, file: string): Promise<
   } catch (cause) {
     throw new BicotError(
       'checkpoint',
-      `${folder.path}: ${file} can't be read (${reasonOf(cause)}). A Janus checkpoint has it beside its weights; fetch the folder again.`,
+      `${folder.path}: ${file} can't be read (${firstLineOf(cause)}). A Janus checkpoint has it beside its weights; fetch the folder again.`,
       { cause },
     );
   }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import { loadKernels } from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import type { AdaptedMatrix } from '../backbone/matrix.js';
 import { namedVariables } from '../backbone/named-variables.js';
@@ -28,7 +29,7 @@ import { type JanusTokenizer, janusTokenizer } from './tokenizer.js';
 export interface LoadJanusOptions {
   /** Train low-rank adapters beside frozen matrices. Default: the language model itself is trained, as in T2I-R1. */
   readonly lora?: LoraOptions;
-  /** Go on with adapters that were saved by `saveAdapters` or by PEFT: a directory or folder. Instead of `lora`. */
+  /** Go on with adapters that were saved by `saveAdapters` or by PEFT: a directory or folder. Instead of `lora`. Default: none. */
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
@@ -89,6 +90,7 @@ export async function loadJanus(
   options: LoadJanusOptions = {},
 ): Promise<JanusModel> {
   assertOptions(options);
+  await loadKernels();
   const folder = folderOf(from);
   const config = parseJanusConfig(await readJson(folder, 'config.json'), `${folder.path}: config.json`);
   const tokenizer = await loadTokenizer(folder, config);

@@ -1,6 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-import { BicotError } from '../../errors.js';
-import { reasonOf } from '../checkpoints/failure.js';
+import { BicotError, firstLineOf } from '../../errors.js';
 
 /** Tokens with a meaning of their own, by their ids. */
 export interface JanusTokenIds {
@@ -56,7 +55,7 @@ export function janusTokenizer(
   } catch (cause) {
     throw new BicotError(
       'checkpoint',
-      `${source} can't be read (${reasonOf(cause)}). Use the tokenizer.json of the checkpoint itself.`,
+      `${source} can't be read (${firstLineOf(cause)}). Use the tokenizer.json of the checkpoint itself.`,
       { cause },
     );
   }

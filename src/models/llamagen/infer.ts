@@ -13,7 +13,7 @@ import { LLAMAGEN_NAMES, llamaGenBlockNames } from './names.js';
 export interface LlamaGenSizeOptions {
   /** A published size, which the tensors must then have. Default: the one of their width and number of layers. */
   readonly size?: LlamaGenSize;
-  /** Attention heads, for a size that was not published. */
+  /** Attention heads, for a size that was not published. Default: those of the published size. */
   readonly heads?: number;
   /**
    * Image tokens in a row and in a column. Default: by the file's name, which in published ones ends in the side of the

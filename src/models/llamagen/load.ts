@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { BicotError } from '../../errors.js';
+import { loadKernels } from '../../kernels/choice.js';
 import { assertKnownOptions } from '../../options.js';
 import { matricesByPath, replaceMatricesByPath } from '../backbone/block-matrices.js';
 import { namedVariables } from '../backbone/named-variables.js';
@@ -29,7 +30,7 @@ import { inspectTokenizer, planTokenizer, type TokenizerFile } from './tokenizer
 export interface LoadLlamaGenOptions extends LlamaGenFiles, LlamaGenSizeOptions {
   /** Train low-rank adapters beside the blocks' frozen matrices. Default: the whole transformer is trained. */
   readonly lora?: LoraOptions;
-  /** Go on with adapters that `saveAdapters` saved: a directory or folder. Instead of `lora`. */
+  /** Go on with adapters that `saveAdapters` saved: a directory or folder. Instead of `lora`. Default: none. */
   readonly adapters?: string | CheckpointFolder;
   /** Load without anything to train, with the adapters that are given. Default false. */
   readonly frozen?: boolean;
@@ -87,6 +88,7 @@ export async function loadLlamaGen(
   options: LoadLlamaGenOptions = {},
 ): Promise<LlamaGenModel> {
   assertOptions(options);
+  await loadKernels();
   const folder = folderOf(from);
   const files = await findFiles(folder, options);
   const inspected =

@@ -1,5 +1,4 @@
-import { BicotError } from '../../errors.js';
-import { reasonOf } from '../checkpoints/failure.js';
+import { BicotError, firstLineOf } from '../../errors.js';
 import type { TensorSource } from '../checkpoints/source.js';
 import { type VqDecoderConfig, vqDecoderConfig } from '../vq/config.js';
 import { vqParameterShapes } from '../vq/names.js';
@@ -55,7 +54,7 @@ export function inspectTokenizer(source: TensorSource): TokenizerFile {
       } catch (cause) {
         throw new BicotError(
           'checkpoint',
-          `${path} has not the tensors of LlamaGen's image decoder (${reasonOf(cause)}). Give it a file such as vq_ds16_c2i.pt.`,
+          `${path} has not the tensors of LlamaGen's image decoder (${firstLineOf(cause)}). Give it a file such as vq_ds16_c2i.pt.`,
           { cause },
         );
       }

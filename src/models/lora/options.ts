@@ -26,7 +26,7 @@ export interface LoraOptions {
   readonly alphaPattern?: ModulePattern;
   /** Adapters count alpha / √rank times (rsLoRA, Kalajdzievski 2023). Default false. */
   readonly rslora?: boolean;
-  /** Only 0: a policy must give the same log-probs whenever it is asked. */
+  /** Only 0: a policy must give the same log-probs whenever it is asked. Default 0. */
   readonly dropout?: number;
   /** Of the initial A. Default 0. */
   readonly seed?: KeyPart;

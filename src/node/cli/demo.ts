@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './usage.js';
 
-/** In the package, beside this command; in the sources, among the examples. */
-const PLACES = ['./demo/demo.js', '../../../examples/emoji/demo.ts'];
+/** In the package; in the sources, among the examples. */
+const PLACES = ['../../demo/demo.js', '../../../examples/emoji/demo.ts'];
 
 const HELP = `usage: bicot demo [options]
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { BackendCheckKind } from '../../conformance/backend/backend-case.js';
 import { type BackendProgress, checkBackend } from '../../conformance/backend/check-backend.js';
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import { type BackendName, selectBackend } from '../backend.js';
 import { writeFileAtomic } from '../files.js';
 import { type DoctorResult, doctorTable, encodeDoctorResult } from './doctor-report.js';
@@ -64,7 +64,7 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
 
 async function write(path: string, text: string): Promise<void> {
   await writeFileAtomic(path, text).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BicotError(
       'value',
       `bicot doctor: --json can't be written (${reason}). Name a file in a folder that exists.`,

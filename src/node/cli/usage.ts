@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { reasonOf } from '../../errors.js';
 
 /** A command line that was not understood. */
 export class UsageError extends Error {
@@ -43,7 +44,7 @@ function parseCommand<const Options extends OptionsConfig>(
   try {
     return parseArgs({ args: [...args], options, allowPositionals });
   } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(/\.(?:\s|$)|\n/);
+    const [reason] = reasonOf(cause).split(/\.(?:\s|$)|\n/);
     throw new UsageError(`bicot ${command}: ${reason}. \`npx bicot ${command} --help\` lists the options.`, {
       cause,
     });

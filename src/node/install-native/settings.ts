@@ -14,7 +14,7 @@ export interface InstallNativeOptions {
   readonly project?: string;
   /** The Python that has pip. Default: `PYTHON` of the environment, else `python3`. */
   readonly python?: string;
-  /** A wheel file to unpack, instead of one that pip downloads. */
+  /** A wheel file to unpack. Default: one that pip downloads. */
   readonly wheel?: string;
   /** Where wheels are unpacked, for all projects. Default `bicot` in `XDG_CACHE_HOME`, else in `~/.cache`. */
   readonly cache?: string;
@@ -24,7 +24,7 @@ export interface InstallNativeOptions {
   readonly gpu?: boolean;
   /** Build again even if all is there. Default false. */
   readonly force?: boolean;
-  /** Gets one line for each step. */
+  /** Gets one line for each step. Default: nobody does. */
   readonly report?: (line: string) => void;
   /** Stops the installation, which then takes back what it did. */
   readonly signal?: AbortSignal;

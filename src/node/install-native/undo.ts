@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.js';
 /** What has to be done, last first, to have everything as it was before. */
 export interface Undo {
   /** Remembers how to take back a change; call it before the change is made. */
@@ -20,7 +21,7 @@ export function createUndo(): Undo {
         try {
           await takeBack();
         } catch (error) {
-          failures.push(error instanceof Error ? error.message : String(error));
+          failures.push(reasonOf(error));
         }
       }
       return failures;

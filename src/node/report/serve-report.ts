@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import { buildReportData } from './build-data.js';
 import { reportHtml } from './html.js';
@@ -61,7 +61,7 @@ export async function serveReport(
     respond(request, follow).then(
       (answer) => send(request, response, answer),
       (error: unknown) => {
-        const body = `${error instanceof Error ? error.message : String(error)}\n`;
+        const body = `${reasonOf(error)}\n`;
         send(request, response, { status: 500, type: 'text/plain', body });
       },
     );

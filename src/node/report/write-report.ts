@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import { assertKnownOptions, assertNumber, NOT_NEGATIVE, POSITIVE } from '../../options.js';
 import type { Logger } from '../../train/logger.js';
 import { writeFileAtomic } from '../files.js';
@@ -71,7 +71,7 @@ export function reportLogger(folder: string, options: ReportLoggerOptions = {}):
   return async () => {
     if (performance.now() < next) return;
     await write().catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (!said)
         console.warn(`reportLogger: no report of ${folder} was written (${reason}). Training goes on.`);
       said = true;

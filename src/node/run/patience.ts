@@ -1,4 +1,4 @@
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import { assertNumber, WHOLE_NUMBER } from '../../options.js';
 import { writePatiently } from '../../write-patiently.js';
 
@@ -40,7 +40,7 @@ export const codeOf = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 
 function fileError(path: string, attempts: number, cause: unknown): BicotError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const times = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
   return new BicotError('file', `${path} could not be written in ${times} (${reason}). ${advice(cause)}`, {
     cause,

@@ -1,6 +1,5 @@
-import { BicotError } from '../../errors.js';
+import { BicotError, reasonOf } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
-import { reasonOf } from '../calls/bug.js';
 import { checkResults } from '../calls/check-results.js';
 import type { RewardFunction, RewardResult, Sample } from '../reward.js';
 import { contentKey } from './key.js';

@@ -6,9 +6,6 @@ const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError'];
 /** fetch calls a network that is down a TypeError; the words are those of Node, Chrome, Firefox and Safari. */
 const NETWORK_DOWN = /^(fetch failed|terminated|Failed to fetch|network error|NetworkError|Load failed)/i;
 
-/** An error in words. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /**
  * Whether an error shows a mistake in the code: a bug, or a broken promise of the reward contract. It is to be shown
  * before a whole run is wasted on it; anything else, a network that is down for one, is a failure to be counted.

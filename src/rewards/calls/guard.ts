@@ -9,9 +9,9 @@ import {
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
-import { BicotError, isBicotError } from '../../errors.js';
+import { BicotError, isBicotError, reasonOf } from '../../errors.js';
 import { failure, type RewardResult } from '../reward.js';
-import { isBug, reasonOf } from './bug.js';
+import { isBug } from './bug.js';
 import type { CallSettings } from './options.js';
 
 /** One call's results, or what became of it. */

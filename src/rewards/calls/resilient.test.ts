@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pauseBefore } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
 import {
@@ -125,6 +125,8 @@ describe('resilientReward', () => {
   });
 
   describe('in time', () => {
+    // Loaded with the first call; not while time stands still.
+    beforeAll(() => import('./guard.js'));
     beforeEach(() => void vi.useFakeTimers());
     afterEach(() => void vi.useRealTimers());
 

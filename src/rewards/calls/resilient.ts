@@ -3,7 +3,7 @@ import { pauseBefore, sleep } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
 import type { RewardCall, RewardEvent, RewardFunction, RewardResult, Sample } from '../reward.js';
 import { checkResults } from './check-results.js';
-import { callGuard, type Guard } from './guard.js';
+import type { Guard } from './guard.js';
 import { type CallSettings, callSettings, type RewardCallOptions } from './options.js';
 
 /**
@@ -23,8 +23,11 @@ export function resilientReward<P = unknown>(
   options: RewardCallOptions = {},
 ): RewardFunction<P> {
   const settings = callSettings('resilientReward', options);
-  const guard = callGuard(settings);
+  // Only who wants care loads the library behind it.
+  let made: Promise<Guard> | undefined;
   return async (samples, call = {}) => {
+    made ??= import('./guard.js').then(({ callGuard }) => callGuard(settings));
+    const guard = await made;
     // The first part that ends everything ends the others too.
     const stop = linkedAbort(call.signal);
     const context = { ...call, signal: stop.signal };

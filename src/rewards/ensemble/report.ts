@@ -1,4 +1,5 @@
-import { bugOf, isBug, reasonOf } from '../calls/bug.js';
+import { reasonOf } from '../../errors.js';
+import { bugOf, isBug } from '../calls/bug.js';
 import { checkResults } from '../calls/check-results.js';
 import { failure, type RewardCall, type RewardEvent, type RewardResult, type Sample } from '../reward.js';
 import { type Gated, passGate } from './gates.js';

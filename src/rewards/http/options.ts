@@ -11,7 +11,7 @@ export interface RewardServiceOptions {
   readonly url: string | URL;
   /**
    * Sent with each request, e.g. `{ authorization: 'Bearer …' }`. A function is called once for every call of the reward, so
-   * that a secret can be fetched late and renewed. Never shown.
+   * that a secret can be fetched late and renewed. Never shown. Default: none.
    */
   readonly headers?: RewardHeaders;
   /** Milliseconds for a whole call: all its requests, and reading their answers. Default 60,000. */
@@ -20,7 +20,7 @@ export interface RewardServiceOptions {
   readonly maxResponseBytes?: number;
   /** Allows secret headers over http to other machines. Default false. */
   readonly insecure?: boolean;
-  /** In place of the platform's own: for proxies, certificates, tests. */
+  /** For proxies, certificates, tests. Default: the platform's own. */
   readonly fetch?: typeof globalThis.fetch;
 }
 

@@ -1,4 +1,4 @@
-import { BicotError, isBicotError } from '../../errors.js';
+import { BicotError, isBicotError, reasonOf } from '../../errors.js';
 import {
   abstain,
   failure,
@@ -28,7 +28,7 @@ async function ask<Prompt>(
     answers = await model(image, questions, call);
   } catch (error) {
     if (concernsAll(error)) throw error;
-    return failure(error instanceof Error ? error.message : String(error));
+    return failure(reasonOf(error));
   }
   if (answers.length !== questions.length) {
     throw new BicotError(

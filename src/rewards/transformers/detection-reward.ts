@@ -13,7 +13,7 @@ export interface DetectionRewardOptions<Prompt> {
   readonly detector: Detector;
   /** What a prompt asks for. Default: the prompt itself, a row of T2I-R1's file. */
   readonly row?: (prompt: Prompt) => RuleRow;
-  /** Options of the rules, as `ruleScore` takes them. */
+  /** Options of the rules, as `ruleScore` takes them. Default: its own. */
   readonly rules?: Parameters<typeof ruleScore>[2];
 }
 

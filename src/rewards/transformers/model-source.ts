@@ -1,4 +1,4 @@
-import { BicotError, isBicotError } from '../../errors.js';
+import { BicotError, isBicotError, reasonOf } from '../../errors.js';
 import { assertFlag } from '../../options.js';
 import { loadTransformers, type OnnxConfig, type TransformersModule } from './package.js';
 
@@ -147,7 +147,7 @@ const withoutSlash = (path: string): string => path.replace(/(?<=.)\/+$/, '');
 /** What `from_pretrained` threw, in words; the file's name is in its message. */
 function loadError(where: string, name: string, folder: boolean, cause: unknown): unknown {
   if (isBicotError(cause)) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const [, file] =
     reason.match(/(?:at|file|from:?|load model from)\s*:? "?([^"\n]+?\.(?:json|onnx|txt|model)[^"\s]*)"?/i) ??
     [];

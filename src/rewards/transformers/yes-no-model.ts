@@ -1,4 +1,4 @@
-import { BicotError, isBicotError } from '../../errors.js';
+import { BicotError, isBicotError, reasonOf } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import type { RgbImage } from '../../policy/policy.js';
 import type { RewardCall } from '../reward.js';
@@ -97,7 +97,7 @@ async function ofOnePicture<Result>(run: () => Promise<Result>): Promise<Result>
     return await run();
   } catch (cause) {
     if (isBicotError(cause)) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BicotError('reward', `${WHERE}: the model failed on a picture (${reason}).`, { cause });
   }
 }

@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
-import { BicotError, isBicotError } from '../../errors.js';
-import { checkpointError, reasonOf } from '../../models/checkpoints/failure.js';
-import type { CheckpointFolder } from '../../models/checkpoints/folder.js';
+import { BicotError, firstLineOf, isBicotError } from '../../errors.js';
+import { checkpointError } from '../../models/checkpoints/failure.js';
+import type { CheckpointFolder, EditableFolder } from '../../models/checkpoints/folder.js';
+import { openFolder } from '../../models/checkpoints/node-folder.js';
 import { VERSION } from '../../version.js';
 import { writePatiently } from '../../write-patiently.js';
 import type { Coefficients } from '../coefficients.js';
@@ -53,14 +54,16 @@ export interface CheckpointKeeper {
 /**
  * Opens a run's checkpoints, and brings back the newest that is whole if `resume` says so. To be called while the policy
  * has the weights that the run begins with.
- * @throws BicotError `checkpoint` for checkpoints of another run, all of them damaged, there or not there against `resume`
+ * @throws BicotError `unsupported` for a path where there is no file system; `checkpoint` for checkpoints of another run, all of them damaged, there or not there against `resume`
  */
 export async function checkpointKeeper<P, C>(
   settings: TrainSettings<P, C>,
-  keeping: CheckpointSettings,
+  options: CheckpointSettings,
   objects: RunObjects,
 ): Promise<CheckpointKeeper> {
-  const { folder, every } = keeping;
+  const { every } = options;
+  const folder = typeof options.folder === 'string' ? openFolder(options.folder) : options.folder;
+  const keeping: Keeping = { ...options, folder };
   const identity = await runIdentity(settings);
   const resumed = await bringBack(settings, keeping, objects, identity);
   await removeUnfinished(folder).catch(() => {});
@@ -75,7 +78,7 @@ export async function checkpointKeeper<P, C>(
     saved = last.position.step;
     await tidy(folder, keeping).catch((error) => {
       keeping.onWarning(
-        `bicot: old checkpoints in ${folder.path} could not be removed (${reasonOf(error)}).`,
+        `bicot: old checkpoints in ${folder.path} could not be removed (${firstLineOf(error)}).`,
       );
     });
   };
@@ -88,20 +91,27 @@ export async function checkpointKeeper<P, C>(
     due: () => last !== undefined && last.position.step % every === 0,
     save: () =>
       close().catch((error) => {
-        keeping.onWarning(`bicot: ${reasonOf(error)} The run goes on; it is tried again in ${every} steps.`);
+        keeping.onWarning(
+          `bicot: ${firstLineOf(error)} The run goes on; it is tried again in ${every} steps.`,
+        );
       }),
     close,
     async closeAfter(error) {
       try {
         await close();
       } catch (failed) {
-        keeping.onWarning(`bicot: ${reasonOf(failed)}`);
+        keeping.onWarning(`bicot: ${firstLineOf(failed)}`);
       }
       if (!isBicotError(error, 'aborted') || saved === undefined) return error;
       const how = `The run is saved at step ${saved} in ${folder.path}; train with resume: 'auto' to go on.`;
       return new BicotError('aborted', `${error.message} ${how}`, { cause: error });
     },
   };
+}
+
+/** Settings with the folder opened. */
+interface Keeping extends CheckpointSettings {
+  readonly folder: EditableFolder;
 }
 
 interface Saved {
@@ -113,7 +123,7 @@ interface Saved {
 /** Writes all files, the manifest last; several times if it must. */
 async function writeRun<P, C>(
   { policy }: TrainSettings<P, C>,
-  { folder, retries }: CheckpointSettings,
+  { folder, retries }: Keeping,
   { optimizer, ema }: RunObjects,
   { identity, position, value }: Saved,
 ): Promise<void> {
@@ -135,7 +145,7 @@ async function writeRun<P, C>(
   await writePatiently(writeOnce, retries, (error, attempts) =>
     checkpointError(
       folder.path,
-      `step ${step} could not be saved in ${attempts} attempts (${reasonOf(error)})`,
+      `step ${step} could not be saved in ${attempts} attempts (${firstLineOf(error)})`,
       'What was saved before is untouched. Make room on the disk, or mend its permissions.',
       error,
     ),
@@ -144,7 +154,7 @@ async function writeRun<P, C>(
 
 async function bringBack<P, C>(
   settings: TrainSettings<P, C>,
-  { folder, allowChanges, onWarning }: CheckpointSettings,
+  { folder, allowChanges, onWarning }: Keeping,
   objects: RunObjects,
   identity: RunIdentity,
 ): Promise<RunPosition | undefined> {
@@ -168,7 +178,7 @@ async function bringBack<P, C>(
       if (!allowChanges) assertSameRun(folder.path, manifest.identity, identity);
       const position = await restore(settings, folder, manifest, objects);
       if (damage.length > 0) {
-        onWarning(`bicot: ${reasonOf(damage[0])} The run goes on from step ${step}, the one before it.`);
+        onWarning(`bicot: ${firstLineOf(damage[0])} The run goes on from step ${step}, the one before it.`);
       }
       return position;
     } catch (error) {
@@ -179,7 +189,7 @@ async function bringBack<P, C>(
   if (damage.length === 0) return undefined;
   throw checkpointError(
     folder.path,
-    `none of its ${damage.length} checkpoints can be read (${reasonOf(damage[0])})`,
+    `none of its ${damage.length} checkpoints can be read (${firstLineOf(damage[0])})`,
     'Bring one back from a copy, or begin anew in another folder.',
     damage[0],
   );

@@ -1,6 +1,5 @@
 import { BicotError } from '../../errors.js';
 import type { EditableFolder } from '../../models/checkpoints/folder.js';
-import { folderOf } from '../../models/checkpoints/folder-of.js';
 import {
   assertFlag,
   assertKnownOptions,
@@ -36,9 +35,8 @@ export interface CheckpointOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** With defaults filled in. */
-export interface CheckpointSettings extends Required<Omit<CheckpointOptions, 'folder' | 'keepBest'>> {
-  readonly folder: EditableFolder;
+/** With defaults filled in; a path is opened later. */
+export interface CheckpointSettings extends Required<Omit<CheckpointOptions, 'keepBest'>> {
   readonly keepBest?: CheckpointOptions['keepBest'];
 }
 
@@ -50,7 +48,7 @@ export type Resume = 'never' | 'auto' | 'must';
 
 /**
  * Fills in defaults and refuses what makes no sense.
- * @throws BicotError `value`, `unsupported` for a path where there is no file system
+ * @throws BicotError `value`
  */
 export function checkpointSettings(options: CheckpointOptions): CheckpointSettings {
   const what = 'train: checkpoints';
@@ -65,11 +63,11 @@ export function checkpointSettings(options: CheckpointOptions): CheckpointSettin
     assertKnownOptions(`${what}: keepBest`, keepBest, ['count', 'by']);
     assertNumber(what, 'keepBest.count', keepBest.count, POSITIVE_INTEGER);
   }
-  const folder = typeof options.folder === 'string' ? folderOf(options.folder) : options.folder;
-  if (!isEditable(folder)) {
+  const { folder } = options;
+  if (typeof folder === 'string' ? /^https?:\/\//i.test(folder) : !isEditable(folder)) {
     throw new BicotError(
       'value',
-      `${what}: folder is ${typeof options.folder === 'string' ? options.folder : 'an object'} that can't be written to; pass a path, or a folder with list, size, read, write and remove.`,
+      `${what}: folder is ${typeof folder === 'string' ? folder : 'an object'} that can't be written to; pass a path, or a folder with list, size, read, write and remove.`,
     );
   }
   const onWarning = options.onWarning ?? ((message: string) => console.warn(message));

@@ -6,11 +6,11 @@
  * Installs Vite and the driver beside their files; the root must be installed already. Chromium is /usr/bin/chromium, or
  * what BICOT_CHROMIUM names. Prints one `ok`, `not ok` or `skip` line per check; exits with 1 if one failed.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { command, expect, teller } from '../tell.mjs';
 import { checkpointsInPage } from './checkpoints-page.mjs';
 import { readSafetensors } from './safetensors.mjs';
 import { serve } from './serve.mjs';
@@ -20,7 +20,6 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const demo = join(repository, 'examples/browser');
 const chromium = process.env.BICOT_CHROMIUM ?? '/usr/bin/chromium';
 const scratch = mkdtempSync(join(tmpdir(), 'bicot-browser-'));
-let failed = 0;
 
 /** Small steps: eight pictures each. */
 const SMALL = 'groupSize=4&otherPrompts=1';
@@ -28,28 +27,7 @@ const SMALL = 'groupSize=4&otherPrompts=1';
 const LONGEST_TASK_MS = 200;
 const PARAMETERS = 984_064;
 
-const say = (verdict, name, more) => console.log(`${verdict} - browser: ${name}${more ? ` (${more})` : ''}`);
-
-/** Runs a check; it throws, or returns something to say. */
-async function check(name, run) {
-  try {
-    say('ok', name, await run());
-  } catch (error) {
-    failed++;
-    say('not ok', name, error instanceof Error ? error.message : String(error));
-  }
-}
-
-function expect(holds, otherwise) {
-  if (!holds) throw new Error(otherwise);
-}
-
-function command(folder, name, ...args) {
-  const { status, stdout, stderr, error } = spawnSync(name, args, { cwd: folder, encoding: 'utf8' });
-  if (error) throw error;
-  expect(status === 0, `${name} ${args.join(' ')} gave ${status}:\n${stdout}${stderr}`);
-  return stdout;
-}
+const { check, failed, say } = teller('browser');
 
 /** What must be the same, whatever computed it and how long it took. */
 const lasting = (reports) =>
@@ -59,15 +37,15 @@ if (!existsSync(chromium)) {
   say('skip', `everything: ${chromium} is missing; apt-get install chromium, or name one in BICOT_CHROMIUM`);
   process.exit(0);
 }
-for (const folder of [here, demo]) command(folder, 'npm', 'ci', '--no-audit', '--no-fund');
+for (const folder of [here, demo]) command(folder, 'npm', ['ci', '--no-audit', '--no-fund']);
 const dist = join(scratch, 'dist');
 await check('its types hold', () => {
-  command(repository, process.execPath, 'node_modules/typescript/bin/tsc', '-p', 'examples/browser');
+  command(repository, process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'examples/browser']);
 });
 await check('the page builds', () => {
-  command(demo, process.execPath, 'node_modules/vite/bin/vite.js', 'build', '--outDir', dist);
+  command(demo, process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--outDir', dist]);
 });
-if (failed > 0) process.exit(1);
+if (failed() > 0) process.exit(1);
 
 const { default: puppeteer } = await import('puppeteer-core');
 const { openDemo } = await import('./demo-page.mjs');
@@ -90,7 +68,6 @@ try {
   );
   await onWebGpu();
 } catch (error) {
-  failed++;
   say('not ok', 'the run', error instanceof Error ? error.stack : String(error));
 } finally {
   await browser.close();
@@ -98,7 +75,7 @@ try {
   isolated.close();
   rmSync(scratch, { recursive: true, force: true });
 }
-process.exit(failed === 0 ? 0 : 1);
+process.exit(failed() === 0 ? 0 : 1);
 
 /** Training, from the first picture to the thirtieth step, in one worker. */
 async function onWasm() {

@@ -1,4 +1,4 @@
-import { expect } from './page.mjs';
+import { expect } from '../tell.mjs';
 
 /** Goes through the whole page with Tab, and does with keys what a mouse can do. */
 export async function keyboardWalk({ page, until, text }) {

@@ -1,10 +1,5 @@
 /** A report's page as a person has it. Functions without imports run in the page. */
 
-/** @throws Error with what is otherwise the case */
-export function expect(holds, otherwise) {
-  if (!holds) throw new Error(otherwise);
-}
-
 /** Opens a page in a tab of its own, and waits until its charts are drawn. */
 export async function openPage(browser, { url, width, height = 900, scheme = 'light' }) {
   const page = await browser.newPage();

@@ -26,9 +26,10 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { demoStep, HOSTILE, random, writeDemoRun } from '../../support/demo-run.mjs';
+import { expect, command as run, teller } from '../tell.mjs';
 import { close, curvesOf, NAMES } from './curves.mjs';
 import { keyboardWalk } from './keyboard.mjs';
-import { contrasts, expect, headingLevels, nameless, openPage, tableValues } from './page.mjs';
+import { contrasts, headingLevels, nameless, openPage, tableValues } from './page.mjs';
 
 const { values: flags, positionals } = parseArgs({
   options: { screenshots: { type: 'string' } },
@@ -40,19 +41,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'bicot-report-'));
 const screenshots = flags.screenshots ? resolve(flags.screenshots) : join(scratch, 'screenshots');
 const MOST_BYTES = 5e6;
 const MOST_SECONDS = 3;
-let failed = 0;
-
-const say = (verdict, name, more) => console.log(`${verdict} - report: ${name}${more ? ` (${more})` : ''}`);
-
-/** Runs a check; it throws, or returns something to say. */
-async function check(name, run) {
-  try {
-    say('ok', name, await run());
-  } catch (error) {
-    failed++;
-    say('not ok', name, error instanceof Error ? error.message : String(error));
-  }
-}
+const { check, failed, say } = teller('report');
 
 if (!existsSync(chromium)) {
   say('skip', `everything: ${chromium} is missing; apt-get install chromium, or name one in BICOT_CHROMIUM`);
@@ -80,13 +69,12 @@ try {
   await ofALongRun();
   await whileItGoesOn();
 } catch (error) {
-  failed++;
   say('not ok', 'the run', error instanceof Error ? error.stack : String(error));
 } finally {
   await browser.close();
   if (!flags.screenshots) rmSync(scratch, { recursive: true, force: true });
 }
-process.exit(failed === 0 ? 0 : 1);
+process.exit(failed() === 0 ? 0 : 1);
 
 /** The folder of the package: the repository's, once built, or what a tarball holds beside the repository's modules. */
 function unpacked(tarball) {
@@ -104,12 +92,7 @@ function unpacked(tarball) {
 }
 
 function command(...args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(bicot, 'dist/cli.js'), ...args], {
-    cwd: at('runs'),
-    encoding: 'utf8',
-  });
-  expect(status === 0, `bicot ${args.join(' ')} gave ${status}: ${stdout}${stderr}`);
-  return stdout;
+  return run(at('runs'), process.execPath, [join(bicot, 'dist/cli.js'), ...args]);
 }
 
 async function ofOneRun(records) {

@@ -1,4 +1,4 @@
-/** Seconds as `m:ss`, or `h:mm:ss`. */
+/** Seconds as people read them, for lines of progress: `m:ss`, or `h:mm:ss`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const two = (n: number): string => String(n).padStart(2, '0');

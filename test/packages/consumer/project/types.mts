@@ -11,9 +11,14 @@ import {
   type WorkerPool,
   workerPool,
 } from 'bicot';
+import * as browser from 'bicot/browser';
 import { createTransformer, type TransformerPolicy } from 'bicot/models';
+import { type JanusModel, loadJanus } from 'bicot/models/janus';
+import { type LlamaGenModel, loadLlamaGen } from 'bicot/models/llamagen';
 import { encodePng, type SelectedBackend, selectBackend } from 'bicot/node';
 import { serveNodeWorker } from 'bicot/node-worker';
+import { httpReward } from 'bicot/rewards/http';
+import { t2iR1Rewards } from 'bicot/rewards/transformers';
 import { serveWebWorker } from 'bicot/worker';
 
 export const advantages: Float32Array = groupAdvantages([1, 0], { groupSize: 2 }).advantages;
@@ -47,3 +52,18 @@ export const pool: Promise<WorkerPool<TokenContext>> = workerPool(policy, { work
 // @ts-expect-error: how many?
 workerPool(policy, {});
 export const entries: [() => void, (port: never) => void] = [serveWebWorker, serveNodeWorker];
+
+export const page: Promise<browser.SelectedBrowserBackend> = browser.selectBackend('wasm', {
+  wasmPaths: '/wasm/',
+});
+// @ts-expect-error: pages have no native TensorFlow
+browser.selectBackend('node');
+export const janus: Promise<JanusModel> = loadJanus('folder');
+// @ts-expect-error: an option that is not there
+loadJanus('folder', { lora: { ranks: 8 } });
+export const llamaGen: Promise<LlamaGenModel> = loadLlamaGen('folder');
+export const remote: RewardFunction<string> = httpReward<string>({ url: 'http://localhost/' });
+// @ts-expect-error: where?
+httpReward({});
+// @ts-expect-error: not a number
+t2iR1Rewards(1);
