@@ -13,4 +13,11 @@ function check(what: string, right: boolean, measured: string): void {
   console.log(`${right ? 'ok' : 'not ok'} - ${what} (${measured})`);
 }
 
-BOUNDS;
+check('every main arm has a run', runs.records.length === 8, `${runs.records.length} of 8`);
+check('the base errs', judged('base') > 0.1 && judged('base') < 0.6, `${judged('base')}`);
+check(
+  'BiCoT is better than the base, sampled alike',
+  judged('bicot') > judged('base-same'),
+  `${judged('bicot')} and ${judged('base-same')}`,
+);
+process.exit(wrong > 0 ? 1 : 0);
