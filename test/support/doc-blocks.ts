@@ -154,8 +154,14 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g;
  * or 1e-4 of the number. Spaces at the end of a line do not count.
  */
 export function difference(actual: string, expected: string): string | undefined {
-  const [shown, wanted] = [actual, expected].map((text) => text.trimEnd().split('\n').map((line) => line.trimEnd()));
-  if (shown?.length !== wanted?.length) return `${shown?.length} lines instead of ${wanted?.length}:\n${actual}`;
+  const [shown, wanted] = [actual, expected].map((text) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trimEnd()),
+  );
+  if (shown?.length !== wanted?.length)
+    return `${shown?.length} lines instead of ${wanted?.length}:\n${actual}`;
   const wrong = wanted?.findIndex((line, at) => !sameLine(shown?.[at] ?? '', line)) ?? -1;
   return wrong < 0 ? undefined : `line ${wrong + 1} is\n${shown?.[wrong]}\nand should be\n${wanted?.[wrong]}`;
 }

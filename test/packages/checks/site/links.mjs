@@ -11,23 +11,33 @@ const text = (value) => value.replaceAll('&amp;', '&').replaceAll('&quot;', '"')
 
 /** Dead links of the site in a folder, as `page: link`. */
 export function deadLinks(folder) {
-  const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.html'));
+  const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.html'),
+  );
   const html = new Map(pages.map((page) => [normalize(page), readFileSync(join(folder, page), 'utf8')]));
   const places = new Map(
-    [...html].map(([page, source]) => [page, new Set([...source.matchAll(/ id="([^"]*)"/g)].map((found) => text(found[1])))]),
+    [...html].map(([page, source]) => [
+      page,
+      new Set([...source.matchAll(/ id="([^"]*)"/g)].map((found) => text(found[1]))),
+    ]),
   );
   const dead = [];
   let followed = 0;
   for (const [page, source] of html) {
-    const links = source.replace(shownCode, '').matchAll(/<(?:a|img|link|script)\b[^>]*? (?:href|src)="([^"]*)"/g);
+    const links = source
+      .replace(shownCode, '')
+      .matchAll(/<(?:a|img|link|script)\b[^>]*? (?:href|src)="([^"]*)"/g);
     for (const [, raw] of links) {
       const link = text(raw);
       if (/^(?:[a-z]+:)|^\/\//i.test(link)) continue;
       followed++;
       const [path, place = ''] = link.split('#');
-      const target = path === '' ? page : normalize(join(dirname(page), decodeURIComponent(path.split('?')[0])));
+      const target =
+        path === '' ? page : normalize(join(dirname(page), decodeURIComponent(path.split('?')[0])));
       const here = places.get(target);
-      const lost = here ? place !== '' && !here.has(decodeURIComponent(place)) : !existsSync(join(folder, target));
+      const lost = here
+        ? place !== '' && !here.has(decodeURIComponent(place))
+        : !existsSync(join(folder, target));
       if (lost) dead.push(`${page}: ${link}`);
     }
   }

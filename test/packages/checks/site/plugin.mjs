@@ -34,11 +34,23 @@ const ROOMS = [
 ];
 
 /** Names that are words of their own in most sentences: never linked by themselves. */
-const WORDS = new Set(['attention', 'clip', 'constant', 'kl', 'ratio', 'rotate', 'score', 'balanced', 'embed']);
+const WORDS = new Set([
+  'attention',
+  'clip',
+  'constant',
+  'kl',
+  'ratio',
+  'rotate',
+  'score',
+  'balanced',
+  'embed',
+]);
 
 export function load(app) {
   const root = process.cwd();
-  const { modules: entries, groups } = JSON.parse(readFileSync(`${root}/test/packages/checks/site/pages.json`, 'utf8'));
+  const { modules: entries, groups } = JSON.parse(
+    readFileSync(`${root}/test/packages/checks/site/pages.json`, 'utf8'),
+  );
   const groupOf = new Map(
     Object.entries(groups).flatMap(([group, pages]) => pages.map((page, at) => [page, { group, at }])),
   );
@@ -65,7 +77,9 @@ export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const page of project.documents ?? []) {
       const path = project.files.getReflectionPath(page);
-      const at = relative(root, path ?? '').split(sep).join('/');
+      const at = relative(root, path ?? '')
+        .split(sep)
+        .join('/');
       const place = groupOf.get(at);
       if (!place) throw new Error(`test/packages/checks/site/pages.json has no place for ${at}.`);
       page.frontmatter.group = place.group;
@@ -90,7 +104,8 @@ export function load(app) {
       for (const name of WORDS) byName.delete(name);
       const link = (owner, parts) => linked(owner, parts, byName);
       for (const reflection of Object.values(project.reflections)) {
-        if (reflection instanceof DocumentReflection) reflection.content = link(reflection, reflection.content);
+        if (reflection instanceof DocumentReflection)
+          reflection.content = link(reflection, reflection.content);
         if (!reflection.comment) continue;
         reflection.comment.summary = link(reflection, reflection.comment.summary);
         for (const tag of reflection.comment.blockTags) tag.content = link(reflection, tag.content);
@@ -111,9 +126,19 @@ function linked(owner, parts, byName) {
     const [, name] = /^`([A-Za-z_]\w*)(?:\(\))?`$/.exec(part.text) ?? [];
     const target = name && byName.get(name);
     if (!target || isInside(owner, target)) return part;
-    const line = parts.slice(0, at).map(({ text }) => text).join('').split('\n').at(-1);
-    const rest = parts.slice(at + 1).map(({ text }) => text).join('').split('\n')[0];
-    if (line.startsWith('#') || /\[[^\]]*$/.test(line.replace(/`[^`]*`/g, '')) && /^[^[]*\]\(/.test(rest)) return part;
+    const line = parts
+      .slice(0, at)
+      .map(({ text }) => text)
+      .join('')
+      .split('\n')
+      .at(-1);
+    const rest = parts
+      .slice(at + 1)
+      .map(({ text }) => text)
+      .join('')
+      .split('\n')[0];
+    if (line.startsWith('#') || (/\[[^\]]*$/.test(line.replace(/`[^`]*`/g, '')) && /^[^[]*\]\(/.test(rest)))
+      return part;
     return { kind: 'inline-tag', tag: '@linkcode', text: part.text.slice(1, -1), target };
   });
 }
