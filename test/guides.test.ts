@@ -1,9 +1,11 @@
 /** The guides: their code runs as it stands, and prints what they say that it prints. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RUN_GRPO } from '../examples/janus-t2i-r1.js';
+import { conceptPictures, FOLDER } from './reference/concept-pictures.js';
 import { blocks, blocksOf, difference, pages, printed, read, root } from './support/doc-blocks.js';
 
 const guides = pages.filter((page) => page.startsWith('docs/guides/'));
@@ -111,6 +113,133 @@ describe('blocks', () => {
 
   it('with a word that means nothing are refused', () => {
     expect(() => blocksOf('page', '```ts gup\n```')).toThrow('nobody knows what ```ts gup means');
+  });
+});
+
+/** Rows of a page's tables, cell by cell; a `|` within code is written `\\|`. */
+const rowsOf = (page: string): string[][] =>
+  [...read(page).matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) =>
+    row.split(/(?<!\\)\|/).map((cell) => cell.trim()),
+  );
+const codeIn = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .map((name) => readFileSync(join(root, 'src', name), 'utf8'))
+  .join('\n');
+const isWord = (name: string, text: string) => new RegExp(`\\b${name}\\b`).test(text);
+
+describe('from the paper to the code', () => {
+  const page = 'docs/guides/paper-to-code.md';
+  const placed = rowsOf(page)
+    .map((cells) => ({
+      cells,
+      files: [...cells.join('|').matchAll(/\]\(([^)#]+\.ts)\)/g)].map(([, path]) => path as string),
+    }))
+    .filter(({ files }) => files.length > 0);
+
+  it('names files that exist, and names that are in them', () => {
+    expect(placed.length).toBeGreaterThan(45);
+    let found = 0;
+    for (const { cells, files } of placed) {
+      const text = files.map((path) => readFileSync(join(root, 'docs/guides', path), 'utf8')).join('\n');
+      // The table of deviations has five columns, and the last one is the way back.
+      const names = cells.length === 5 ? [] : codeIn(cells.at(-1) ?? '').slice(0, 1);
+      for (const name of names) {
+        expect(isWord(name, text), `${files}: ${name}`).toBe(true);
+        found++;
+      }
+    }
+    expect(found).toBeGreaterThan(20);
+  });
+
+  it('has every step of the algorithm, in order', () => {
+    const steps = placed.map(({ cells }) => Number(cells[0])).filter((step) => step > 0);
+    expect(steps).toEqual(Array.from({ length: 17 }, (_, i) => i + 1));
+  });
+
+  it('has the settings of the released run', () => {
+    const told = rowsOf(page)
+      .map((cells) => cells.join(' '))
+      .join('\n');
+    const flags = {
+      'G 8 `': RUN_GRPO['group-size'],
+      'steps 1600': RUN_GRPO.steps,
+      'learning rate 1e-6': RUN_GRPO.lr,
+    };
+    expect(flags).toEqual({ 'G 8 `': 8, 'steps 1600': 1600, 'learning rate 1e-6': 1e-6 });
+    for (const text of Object.keys(flags)) expect(told).toContain(text);
+    expect([RUN_GRPO.beta, RUN_GRPO.guidance, RUN_GRPO['prompts-per-step']]).toEqual([0.01, 5, 16]);
+  });
+});
+
+describe('migrating from TRL', () => {
+  const page = 'docs/guides/migrating-from-trl.md';
+  const { options } = JSON.parse(
+    readFileSync(join(root, 'test/fixtures/trl-1.13-grpo-options.json'), 'utf8'),
+  ) as {
+    options: Record<string, string>;
+  };
+  const [, table = ''] = read(page).split('## Option by option');
+  const [ofGrpo = ''] = table.split('Of the many fields');
+  const told = [...ofGrpo.matchAll(/^\| `(\w+)` \| (.*?) \| .+ \|$/gm)].map(([, trl = '', bicot = '']) => ({
+    trl,
+    bicot,
+  }));
+
+  it('has every option of TRL once, and no other', () => {
+    expect(Object.keys(options).length).toBe(85);
+    expect(told.map(({ trl }) => trl).sort()).toEqual(Object.keys(options).sort());
+  });
+
+  it('names options and functions that exist here', () => {
+    for (const { trl, bicot } of told) {
+      if (bicot === 'not there') continue;
+      const names = codeIn(bicot);
+      expect(names.length, trl).toBeGreaterThan(0);
+      for (const name of names) expect(isWord(name, sources), `${trl}: ${name}`).toBe(true);
+    }
+    expect(isWord('notAnOptionOfAnything', sources)).toBe(false);
+  });
+});
+
+describe('troubleshooting', () => {
+  const text = read('docs/guides/troubleshooting.md');
+  const unionOf = (path: string, name: string): string[] => {
+    const source = readFileSync(join(root, path), 'utf8');
+    const [union = ''] = source.match(new RegExp(`export type ${name} =[^;]*;`)) ?? [];
+    return [...union.matchAll(/'([\w-]+)'/g)].map(([, code]) => code as string);
+  };
+
+  it('has an entry for every finding, and no other', () => {
+    const codes = unionOf('src/train/findings.ts', 'FindingCode');
+    expect(codes.length).toBeGreaterThan(20);
+    expect([...text.matchAll(/^### ([\w-]+)$/gm)].map(([, code]) => code).sort()).toEqual(codes.sort());
+  });
+
+  it('has every code of an error', () => {
+    const [, errors = ''] = text.split('## Errors');
+    const codes = unionOf('src/errors.ts', 'BicotErrorCode');
+    expect([...errors.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, code]) => code).sort()).toEqual(codes.sort());
+  });
+});
+
+describe('other pages', () => {
+  it('have the memory of Janus that is computed', () => {
+    const row = rowsOf('docs/models/janus.md').find(([first]) => first === '**at most**') ?? [];
+    const numbers = row.slice(1).map((cell) => cell.replaceAll('*', ''));
+    const guide = rowsOf('docs/guides/janus-on-a-gpu.md')
+      .slice(2, 6)
+      .map(([, memory]) => memory?.replace(' GB', ''));
+    expect(numbers).toHaveLength(4);
+    const [wholeSmall, smallLora, wholeLarge, largeLora] = numbers;
+    expect(guide).toEqual([smallLora, wholeSmall, largeLora, wholeLarge]);
+  });
+
+  it('have pictures that are drawn now', async () => {
+    for (const [file, svg] of Object.entries(await conceptPictures())) {
+      expect(readFileSync(join(FOLDER, file), 'utf8')).toBe(svg);
+      expect(read('docs/guides/concepts.md')).toContain(`(../images/concepts/${file})`);
+    }
   });
 });
 
