@@ -1,5 +1,5 @@
 /**
- * The pictures of docs/guides/concepts.md, as SVG: `npx tsx test/reference/concept-pictures.ts` writes them. Curves, advantages and
+ * The pictures of docs/guides/concepts.md, as SVG: `npm run docs:pictures` writes them. Curves, advantages and
  * the shares of the loss are the library's own numbers. A test compares the files with what is drawn here.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
