@@ -15,6 +15,16 @@ const blockWith = (text: string): Block => {
   return found[0] as Block;
 };
 
+/** The places in a page that links can lead to, as code hosts name them. */
+function headingsOf(file: string): string[] {
+  return [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-'),
+  );
+}
+
 describe('code in the documents', () => {
   it('compiles, and imports nothing that it does not use', () => {
     const wrong = `import { adamW, levelLoss } from 'bicot';\nlevelLoss('no tensors', 1);\nexport {};\n`;
@@ -29,14 +39,26 @@ describe('code in the documents', () => {
     });
   });
 
-  it('links to files that exist', () => {
-    const dead = pages.flatMap((page) =>
-      [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
-        .map((link) => link[1] as string)
-        .filter((target) => !target.includes('://') && !existsSync(join(root, dirname(page), target)))
-        .map((target) => `${page}: ${target}`),
+  it('links to files that exist, and to headings in them', () => {
+    const links = pages.flatMap((page) =>
+      [
+        ...read(page)
+          .replace(/^```[\s\S]*?^```$/gm, '')
+          .matchAll(/\]\(([^)\s]+)\)/g),
+      ].map((link) => ({
+        page,
+        target: link[1] as string,
+      })),
     );
-    expect(dead).toEqual([]);
+    const inside = links.filter(({ target }) => !target.includes('://'));
+    const dead = inside.filter(({ page, target }) => {
+      const [path = '', heading] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(root, file))) return true;
+      return heading !== undefined && !headingsOf(file).includes(heading);
+    });
+    expect(dead.map(({ page, target }) => `${page}: ${target}`)).toEqual([]);
+    expect(inside.filter(({ target }) => target.includes('#')).length).toBeGreaterThan(20);
   });
 
   it('names npm scripts that exist', () => {

@@ -35,6 +35,7 @@ const ROOMS = [
 
 /** Names that are words of their own in most sentences: never linked by themselves. */
 const WORDS = new Set([
+  'checkpoint',
   'attention',
   'clip',
   'constant',
