@@ -1,77 +1,29 @@
 /** The code in README.md and docs/ compiles, runs and does what the text around it says. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
-import * as browser from 'bicot/browser';
-import * as models from 'bicot/models';
-import * as janus from 'bicot/models/janus';
-import * as llamagen from 'bicot/models/llamagen';
-import * as node from 'bicot/node';
 import * as http from 'bicot/rewards/http';
-import ts from 'typescript';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startRewardServer } from '../examples/reward-server/server.js';
 import { withTables } from './reference/memory-tables.js';
-import * as standIns from './support/readme.js';
-import { typeErrors } from './support/type-errors.js';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const pages = [
-  'README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
-].filter((path) => path.endsWith('.md') && !path.startsWith('docs/api'));
-const read = (page: string): string => readFileSync(join(root, page), 'utf8');
-
-/** What a block may use without declaring it. */
-const STAND_INS = Object.keys(standIns);
-
-interface Block {
-  readonly page: string;
-  readonly text: string;
-  /** With an import of the stand-ins that it uses and does not make itself. */
-  readonly module: string;
-}
-
-const blocks: readonly Block[] = pages.flatMap((page) =>
-  [...read(page).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((found) => {
-    const text = found[1] as string;
-    const used = STAND_INS.filter((name) => new RegExp(`(?<![.'])\\b${name}\\b(?!:)`).test(text));
-    const missing = used.filter((name) => !new RegExp(`\\bconst ${name}\\b`).test(text));
-    const imported =
-      missing.length > 0 ? `import { ${missing.join(', ')} } from './support/readme.js';\n` : '';
-    return { page, text, module: `${imported}${text}\nexport {};\n` };
-  }),
-);
-
-/** Runs a block as a module and gives the names asked for. */
-async function run(module: string, names: readonly string[] = []): Promise<Record<string, unknown>> {
-  const { outputText } = ts.transpileModule(`${module}export { ${names.join(', ')} };`, {
-    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
-  });
-  const modules: Record<string, unknown> = {
-    '@tensorflow/tfjs': tf,
-    bicot,
-    'bicot/browser': browser,
-    'bicot/models': models,
-    'bicot/models/janus': janus,
-    'bicot/models/llamagen': llamagen,
-    'bicot/node': node,
-    'bicot/rewards/http': http,
-    './support/readme.js': standIns,
-  };
-  const exports: Record<string, unknown> = {};
-  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
-  await new AsyncFunction('require', 'exports', outputText)((name: string) => modules[name], exports);
-  return exports;
-}
+import { type Block, blocks, pages, read, root, run, typeErrors } from './support/doc-blocks.js';
 
 const blockWith = (text: string): Block => {
   const found = blocks.filter((block) => block.text.includes(text));
   expect(found, `blocks with ${text}`).toHaveLength(1);
   return found[0] as Block;
 };
+
+/** The places in a page that links can lead to, as code hosts name them. */
+function headingsOf(file: string): string[] {
+  return [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-'),
+  );
+}
 
 describe('code in the documents', () => {
   it('compiles, and imports nothing that it does not use', () => {
@@ -87,14 +39,26 @@ describe('code in the documents', () => {
     });
   });
 
-  it('links to files that exist', () => {
-    const dead = pages.flatMap((page) =>
-      [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
-        .map((link) => link[1] as string)
-        .filter((target) => !target.includes('://') && !existsSync(join(root, dirname(page), target)))
-        .map((target) => `${page}: ${target}`),
+  it('links to files that exist, and to headings in them', () => {
+    const links = pages.flatMap((page) =>
+      [
+        ...read(page)
+          .replace(/^```[\s\S]*?^```$/gm, '')
+          .matchAll(/\]\(([^)\s]+)\)/g),
+      ].map((link) => ({
+        page,
+        target: link[1] as string,
+      })),
     );
-    expect(dead).toEqual([]);
+    const inside = links.filter(({ target }) => !target.includes('://'));
+    const dead = inside.filter(({ page, target }) => {
+      const [path = '', heading] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(root, file))) return true;
+      return heading !== undefined && !headingsOf(file).includes(heading);
+    });
+    expect(dead.map(({ page, target }) => `${page}: ${target}`)).toEqual([]);
+    expect(inside.filter(({ target }) => target.includes('#')).length).toBeGreaterThan(20);
   });
 
   it('names npm scripts that exist', () => {

@@ -22,6 +22,7 @@ export function causalMask(length: number): tf.Tensor2D {
  * @param v `[B, H, S, D]`
  * @param mask added to the scores, broadcastable to `[B, H, T, S]`; a constant
  * @returns `[B, H, T, D]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor): tf.Tensor4D {
   const [batch, heads, , size] = q.shape;

@@ -7,7 +7,7 @@ import { freeSaved } from '../tensor/gradients.js';
  * TensorFlow.js's default gradients go through transposed matrix products, which the wasm backend computes 13
  * times slower than plain ones, and through kernels that some backends lack; the kernels of this folder spell
  * their gradients out instead.
- * @param inputs the differentiable inputs
+ * @param inputs the differentiable inputs, of any shape
  * @param forward computes the value and names the tensors that the gradient needs; everything else is disposed
  * @param backward the gradients of the inputs, in order
  * @returns the value; the caller disposes it

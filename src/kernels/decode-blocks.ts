@@ -13,7 +13,9 @@ import type { PackedLinear } from './packed-linear.js';
 
 /** One block of a decoder as decoding uses it. */
 export interface DecoderBlock {
+  /** `[d]`: the gain. */
   readonly attentionNorm: tf.Tensor1D;
+  /** `[d]`: the gain. */
   readonly mlpNorm: tf.Tensor1D;
   /** Query, key, value. */
   readonly attention: PackedLinear;
@@ -28,6 +30,7 @@ export interface DecoderBlock {
 /** A stack of blocks, the norm after it and a head. */
 export interface Decoder {
   readonly blocks: readonly DecoderBlock[];
+  /** `[d]`: the gain. */
   readonly finalNorm: tf.Tensor1D;
   /** One matrix, or the column ranges of one in order. Absent for heads of another make, which read what the norm gives. */
   readonly head?: PackedLinear;

@@ -10,6 +10,7 @@ import { fusedEmbed, GATHER_ROWS } from './fused/embedding.js';
  * @param table `[V, d]`
  * @param ids `[N]`, int32, each in `[0, V)` (validate on the host: some backends read zeros instead of throwing)
  * @returns `[N, d]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function embed(table: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor2D {
   assertShape('embed: table', table, [null, null], '[V, d]');

@@ -20,7 +20,7 @@ export interface HeadLogProbsOptions {
   readonly temperature?: number;
   /** Positions whose logits are there at once; default as many as `LOGITS_BYTES` hold, or a tensor of the backend if that is less. */
   readonly rows?: number;
-  /** Tensors of the head that get gradients; default its variables. */
+  /** Tensors of the head that get gradients, each of any shape; default its variables. */
   readonly trained?: readonly tf.Tensor[];
 }
 

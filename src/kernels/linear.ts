@@ -25,6 +25,7 @@ export interface ProjectionsOptions {
  * @param x `[N, in]`
  * @param w `[in, out]`
  * @returns `[N, out]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function linear(
   x: tf.Tensor2D,
@@ -42,6 +43,7 @@ export function linear(
  * @param x `[N, in]`
  * @param weights `[in, outᵢ]` each
  * @returns `[N, outᵢ]` each; the caller disposes them
+ * @throws BicotError `shape`
  */
 export function projections(
   x: tf.Tensor2D,

@@ -10,7 +10,7 @@ export interface PackedLinear {
    * @returns `[N, outᵢ]` each; the caller disposes them
    */
   multiply(x: tf.Tensor2D): tf.Tensor2D[];
-  /** Of the weights as a fused kernel reads them; empty without one. Owned by this. */
+  /** Of the weights as a fused kernel reads them, of any shape; empty without one. Owned by this. */
   readonly panels: readonly tf.Tensor[];
   /** Of each of the weights. */
   readonly columns: readonly number[];

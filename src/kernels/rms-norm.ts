@@ -10,6 +10,7 @@ import { sum } from './sum.js';
  * @param x `[N, d]`
  * @param gain `[d]`
  * @returns `[N, d]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D, epsilon = 1e-6): tf.Tensor2D {
   assertShape('rmsNorm: gain', gain, [x.shape[1]], '[d]');
@@ -30,6 +31,7 @@ export interface NormedStream {
  * @param branch `[N, d]`
  * @param gain `[d]`
  * @returns the caller disposes both
+ * @throws BicotError `shape`
  */
 export function addRmsNorm(
   x: tf.Tensor2D,

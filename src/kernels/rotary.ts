@@ -71,6 +71,7 @@ export function rotaryTablesOf(cosines: Float32Array, sines: Float32Array, size:
  * @param x `[B, T, H, D]`
  * @param tables for T positions (the same in every row), or for B positions when T is 1
  * @returns `[B, T, H, D]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function rotate(x: tf.Tensor4D, tables: RotaryTables): tf.Tensor4D {
   const [batch, length, , size] = x.shape;

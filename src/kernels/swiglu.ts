@@ -9,6 +9,7 @@ import { fusedSwiglu, SWIGLU } from './fused/swiglu.js';
  * @param gate `[N, f]`
  * @param up `[N, f]`
  * @returns `[N, f]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function swiglu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   assertShape('swiglu: up', up, gate.shape, '[N, f]');

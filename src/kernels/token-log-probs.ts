@@ -12,6 +12,7 @@ import { fusedTokenLogProbs, TOKEN_LOG_PROBS } from './fused/token-log-probs.js'
  * @param logits `[N, V]`, finite
  * @param targets `[N]`, int32, each in `[0, V)`
  * @returns `[N]`; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function tokenLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
   assertShape('tokenLogProbs: targets', targets, [logits.shape[0]], '[N]');

@@ -39,6 +39,7 @@ interface CountedPatch {
  * on these pictures); more are reduced by k-means.
  * @param size the most entries
  * @param iterations k-means rounds, if needed. Default 10
+ * @throws BicotError `value` without pictures, `shape` for one of another size than `grid` says
  */
 export function fitPatchCodebook(
   images: Iterable<RgbImage>,

@@ -17,7 +17,10 @@ export interface TokenBatch {
   readonly width: number;
 }
 
-/** Builds a batch from one id list per row; `width` defaults to the longest row. */
+/**
+ * Builds a batch from one id list per row; `width` defaults to the longest row.
+ * @throws BicotError `shape` for a row that is longer than `width`
+ */
 export function tokenBatch(rows: readonly ArrayLike<number>[], width?: number): TokenBatch {
   const longest = rows.reduce((max, row) => Math.max(max, row.length), 0);
   const columns = width ?? longest;

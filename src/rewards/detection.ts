@@ -100,7 +100,10 @@ export function checkDetections(detections: readonly Detection[]): void {
   });
 }
 
-/** The distinct objects among detections: one noun per box, one box per object, most confident first. */
+/**
+ * The distinct objects among detections: one noun per box, one box per object, most confident first.
+ * @throws BicotError `reward` for a non-finite score, inverted corners or a box that is not normalised
+ */
 export function distinctObjects(detections: readonly Detection[]): Detection[] {
   checkDetections(detections);
   return nonMaximumSuppression(assignToBestNoun(detections));

@@ -12,7 +12,7 @@ import { freeSaved } from './gradients.js';
  * Gradients of all inputs and variables are computed, wanted or not, so list only those that are. A tensor that needs
  * none is a constant, or is closed over if it outlives the backward pass, as a frozen weight does.
  * @param compute its arguments are the inputs, then the constants; what it makes besides its result is disposed
- * @param inputs float32; they are kept until the backward pass, also if the caller disposes them
+ * @param inputs float32, of any shape; they are kept until the backward pass, also if the caller disposes them
  * @param variables that `compute` closes over and that get gradients: variables, or other tensors that outlive the
  * backward pass. One that is missing here gets none.
  * @param constants given to `compute` after the inputs, of any type, kept as inputs are, but without gradients: tables,

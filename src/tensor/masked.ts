@@ -7,6 +7,7 @@ import { assertShape } from './shape.js';
  * @param values any shape
  * @param mask same shape, not 0 where valid (weights do); a constant
  * @returns same shape; the caller disposes it
+ * @throws BicotError `shape`
  */
 export function maskedFill<T extends tf.Tensor>(values: T, mask: T): T {
   assertShape('maskedFill: mask', mask, values.shape);

@@ -8,9 +8,15 @@ import { type LocalWeights, localWeights } from './weights.js';
 
 /** A worker's end of the line. */
 export interface WorkerPort {
-  /** @param transfer memory that is handed over and not copied */
+  /**
+   * Sends a message to the thread that started the worker.
+   * @param transfer memory that is handed over and not copied
+   */
   post(message: unknown, transfer?: ArrayBuffer[]): void;
-  /** @param received called with every message */
+  /**
+   * Hears what that thread sends.
+   * @param received called with every message
+   */
   listen(received: (message: unknown) => void): void;
 }
 

@@ -24,7 +24,10 @@ export interface CacheSizes extends Readonly<Record<string, number>> {
   readonly ownLength: number;
 }
 
-/** Keys and values of the contexts, shared, and of each sequence's own positions, written in place. The layout is the backend's. */
+/**
+ * Keys and values of the contexts, shared, and of each sequence's own positions, written in place. Any shape: the layout is the
+ * backend's.
+ */
 export interface CacheTensors extends Readonly<Record<string, tf.Tensor>> {
   readonly contextKeys: tf.Tensor;
   readonly contextValues: tf.Tensor;

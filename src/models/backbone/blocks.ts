@@ -11,14 +11,21 @@ import { type Matrix, type MultiplyOptions, multiply, trainedParts } from './mat
 export interface Block {
   /** `[d]` */
   readonly attentionNorm: tf.Tensor1D;
+  /** `[d, d]` */
   readonly query: Matrix;
+  /** `[d, d]` */
   readonly key: Matrix;
+  /** `[d, d]` */
   readonly value: Matrix;
+  /** `[d, d]` */
   readonly output: Matrix;
   /** `[d]` */
   readonly mlpNorm: tf.Tensor1D;
+  /** `[d, f]` */
   readonly gate: Matrix;
+  /** `[d, f]` */
   readonly up: Matrix;
+  /** `[f, d]` */
   readonly down: Matrix;
 }
 
