@@ -31,7 +31,9 @@ describe('the notebooks', () => {
     ];
     const packages = sources
       .flatMap((source) =>
-        [...source.matchAll(/(?:from |require\.resolve\()'([^.'][^']*)'/g)].map((found) => found[1] as string),
+        [...source.matchAll(/(?:from |require\.resolve\()'([^.'][^']*)'/g)].map(
+          (found) => found[1] as string,
+        ),
       )
       .map((specifier) =>
         specifier
@@ -52,18 +54,23 @@ describe('the notebooks', () => {
     expect(outputs.filter(({ data }) => data?.['image/png']).length).toBeGreaterThanOrEqual(2);
   });
 
-  it.each(names)('%s says nothing about the machine that ran it, and is in the form that is committed', (name) => {
-    const words = notebook(name).cells.flatMap((cell) => [textOf(cell.source), ...shownBy(cell)]);
-    for (const text of words) {
-      expect(text).not.toMatch(/\/(?:tmp|home|root|Users|work)\//);
-      expect(text).not.toMatch(/\b\d[\d.]* ?(?:ms|seconds)\b/);
-    }
-    expect(read(name)).toBe(committedForm(notebook(name)));
-    expect(read(name).length).toBeLessThan(1e6);
-  });
+  it.each(names)(
+    '%s says nothing about the machine that ran it, and is in the form that is committed',
+    (name) => {
+      const words = notebook(name).cells.flatMap((cell) => [textOf(cell.source), ...shownBy(cell)]);
+      for (const text of words) {
+        expect(text).not.toMatch(/\/(?:tmp|home|root|Users|work)\//);
+        expect(text).not.toMatch(/\b\d[\d.]* ?(?:ms|seconds)\b/);
+      }
+      expect(read(name)).toBe(committedForm(notebook(name)));
+      expect(read(name).length).toBeLessThan(1e6);
+    },
+  );
 
   it('links to notebooks that exist', () => {
-    const links = names.flatMap((name) => [...read(name).matchAll(/\]\(([\w-]+\.ipynb)\)/g)].map(([, to]) => to));
+    const links = names.flatMap((name) =>
+      [...read(name).matchAll(/\]\(([\w-]+\.ipynb)\)/g)].map(([, to]) => to),
+    );
     expect(links.length).toBeGreaterThan(3);
     expect(names).toEqual(expect.arrayContaining(links));
   });
@@ -100,7 +107,9 @@ describe('a fresh run is compared with what is committed', () => {
     const picture: Output = { output_type: 'display_data', data: { 'image/png': 'x' } };
     const committed = { cells: [cell(print('a'), print('b'), picture)] };
     expect(difference(committed, { cells: [cell(print('ab'), picture)] })).toBeUndefined();
-    expect(difference(committed, { cells: [cell(print('ab'))] })).toMatch(/cell 0[\s\S]*image\/png[\s\S]*nothing/);
+    expect(difference(committed, { cells: [cell(print('ab'))] })).toMatch(
+      /cell 0[\s\S]*image\/png[\s\S]*nothing/,
+    );
     expect(difference(committed, { cells: [cell(print('ac'), picture)] })).toMatch(/stdout: ac/);
     const failed: Output = { output_type: 'error', ename: 'Error', evalue: 'no' };
     expect(difference(committed, { cells: [cell(print('ab'), picture, failed)] })).toMatch(/error: Error no/);

@@ -32,7 +32,9 @@ const TYPES = { line: 'line', dots: 'scatter', bars: 'bar' } as const;
 
 /** Where a value axis begins and ends: at the data. Rounded, as ECharts takes 1.7999999999999998 ill. */
 function endsOf(series: readonly Series[]): { min?: number; max?: number } {
-  const xs = series.flatMap(({ points }) => points.map(([x]) => x)).filter((x): x is number => typeof x === 'number');
+  const xs = series
+    .flatMap(({ points }) => points.map(([x]) => x))
+    .filter((x): x is number => typeof x === 'number');
   const rounded = (x: number): number => Number(x.toPrecision(6));
   return xs.length === 0 ? {} : { min: rounded(Math.min(...xs)), max: rounded(Math.max(...xs)) };
 }
@@ -40,7 +42,11 @@ function endsOf(series: readonly Series[]): { min?: number; max?: number } {
 /** ECharts' options of panels side by side. */
 function chartOf(panels: readonly Panel[]): echarts.EChartsOption {
   const share = 100 / panels.length;
-  const labelled = { nameLocation: 'middle', nameTextStyle: { fontSize: 13 }, axisLabel: { fontSize: 12 } } as const;
+  const labelled = {
+    nameLocation: 'middle',
+    nameTextStyle: { fontSize: 13 },
+    axisLabel: { fontSize: 12 },
+  } as const;
   return {
     animation: false,
     backgroundColor: '#fff',
@@ -113,7 +119,10 @@ export function plot(...panels: Panel[]): void {
     fitTo: { mode: 'zoom', value: SHARPNESS },
     // A font of its own, so that the chart looks the same where the system has none.
     font: {
-      fontFiles: [require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'), require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf')],
+      fontFiles: [
+        require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'),
+        require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf'),
+      ],
       loadSystemFonts: false,
       defaultFontFamily: FONT,
     },

@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-SECONDS_PER_CELL = 240
+SECONDS_PER_CELL = 900
 
 source, target = sys.argv[1:3]
 notebook = nbformat.read(source, as_version=4)
