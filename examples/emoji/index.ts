@@ -19,14 +19,20 @@ export {
 } from './experiment.js';
 export { type Form, TASK_TYPES, type TaskType } from './forms.js';
 export { createJudge, type Judge, type JudgedObject } from './judge.js';
-export { type EmojiModel, semanticContext, tokenContext } from './model.js';
+export {
+  type EmojiContexts,
+  type EmojiModel,
+  emojiContexts,
+  semanticContext,
+  tokenContext,
+} from './model.js';
 export { loadEmojiModel } from './model-file.js';
 export type { NoiseRates } from './noise.js';
-export type { Color } from './nouns.js';
+export { COLORS, type Color } from './nouns.js';
 export { beforeAfterGrid, evaluationGrid } from './pictures.js';
 export { PLAN_TOKENS, parsePlan, planOf } from './plan.js';
 export { type SampleOptions, type Split, samplePrompts } from './prompts.js';
-export { type RewardName, type WorldRewards, worldRewards } from './rewards.js';
+export { type RewardName, WORLD_REWARDS, type WorldRewards, worldRewards } from './rewards.js';
 export { renderScene, type Scene, type SceneObject } from './scene.js';
 export { type DemoSettings, demoSettings } from './settings.js';
 export { DEMO_WORLD, type World } from './world.js';
