@@ -13,7 +13,6 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   adamW,
@@ -87,14 +86,13 @@ const settings = demoSettings({
   ...(flags['eval-prompts'] && { evaluationPrompts: Number(flags['eval-prompts']) }),
 });
 const weights = flags.rewards === undefined ? REWARD_WEIGHTS : parseRewards(flags.rewards);
-const base = flags.base ?? fileURLToPath(new URL('./base', import.meta.url));
 const backend = await selectBackend(flags.backend as BackendName | undefined, {
   projectFolder: flags.project,
   allowSoftware: flags.software,
 });
 
 // 1. The base model, the rewards, the prompts.
-const { model } = await loadEmojiModel(base);
+const { model } = await loadEmojiModel(flags.base);
 const pool = await workers();
 line.print(`bicot demo · seed ${seed} · ${backend.description}${pool ? ` · ${pool.workers} workers` : ''}`);
 const reward = emojiRewards(loadAtlas(), weights);

@@ -94,5 +94,9 @@ export function emojiContexts(tokenizer: WordTokenizer): EmojiContexts {
   };
 }
 
-/** In the demo's words. */
-export const { semantic: semanticContext, token: tokenContext } = emojiContexts(TOKENIZER);
+const DEMO_CONTEXTS = emojiContexts(TOKENIZER);
+
+/** What a plan is conditioned on, in the demo's words: `<bos> prompt <end>`. */
+export const semanticContext = DEMO_CONTEXTS.semantic;
+/** What a picture is conditioned on, in the demo's words: `<bos> prompt <end> plan <image>`. */
+export const tokenContext = DEMO_CONTEXTS.token;
