@@ -9,8 +9,8 @@ import { startRewardServer } from '../examples/reward-server/server.js';
 import { withTables } from './reference/memory-tables.js';
 import { type Block, blocks, pages, read, root, run, typeErrors } from './support/doc-blocks.js';
 
-const blockWith = (text: string): Block => {
-  const found = blocks.filter((block) => block.text.includes(text));
+const blockWith = (text: string, of?: string): Block => {
+  const found = blocks.filter(({ page, ...block }) => block.text.includes(text) && (of ?? page) === page);
   expect(found, `blocks with ${text}`).toHaveLength(1);
   return found[0] as Block;
 };
@@ -186,7 +186,7 @@ describe('the README', () => {
   });
 
   it('trains in its first block', async () => {
-    const { module } = blockWith('await selectBackend(); // the best');
+    const { module } = blockWith('await selectBackend(); // the best', 'README.md');
     expect(module).toContain('steps: 1000');
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     await run(module.replace('steps: 1000', 'steps: 2'));
@@ -198,7 +198,7 @@ describe('the README', () => {
   });
 
   it('brings a model in 30 lines that keeps the contract and trains', async () => {
-    const { module, text } = blockWith('checkPolicy(');
+    const { module, text } = blockWith('checkPolicy(', 'README.md');
     expect(text.trim().split('\n').length).toBeLessThanOrEqual(30);
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     const { policy } = (await run(module, ['policy'])) as { policy: bicot.Policy<{ label: number }> };

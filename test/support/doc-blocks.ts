@@ -12,6 +12,7 @@ import { inspect } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
 import * as browser from 'bicot/browser';
+import * as demo from 'bicot/demo';
 import * as models from 'bicot/models';
 import * as janus from 'bicot/models/janus';
 import * as llamagen from 'bicot/models/llamagen';
@@ -90,6 +91,7 @@ const MODULES: Record<string, unknown> = {
   '@tensorflow/tfjs': tf,
   bicot,
   'bicot/browser': browser,
+  'bicot/demo': demo,
   'bicot/models': models,
   'bicot/models/janus': janus,
   'bicot/models/llamagen': llamagen,
