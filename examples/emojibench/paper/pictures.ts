@@ -1,6 +1,7 @@
 import { type RgbImage, tokenBatch } from 'bicot';
 import type { PatchCodebook } from 'bicot/models';
 import { type GridCell, imageGrid } from 'bicot/node';
+import { PICTURE } from '../../emoji/scene.js';
 import { EMOJI_BENCH } from '../world.js';
 import type { RunRecord, ShownSample } from './record.js';
 import type { Runs } from './runs.js';
@@ -10,21 +11,26 @@ const ACCEPTED = [46, 160, 67] as const;
 const REJECTED = [207, 34, 46] as const;
 
 /**
- * The prompts that the results show, of the first six of each kind: the first whose picture by the first run of an arm the judge
- * accepts, and the first that it rejects. Kinds without one lack it.
+ * The prompts that the results show, of the first six of each kind: the first whose picture by a run the judge accepts, or the first
+ * that it rejects.
+ * @returns by kind; kinds without one have undefined
  */
-export function shownPrompts(runs: Runs, record: RunRecord, accepted: boolean): number[] {
-  return EMOJI_BENCH.tasks.flatMap((task) =>
-    record.shown
-      .filter(
+export function shownPrompts(runs: Runs, record: RunRecord, accepted: boolean): (number | undefined)[] {
+  return EMOJI_BENCH.tasks.map(
+    (task) =>
+      record.shown.find(
         (sample) => sample.accepted === accepted && runs.prompts[sample.promptIndex]?.task_type === task,
-      )
-      .slice(0, 1)
-      .map(({ promptIndex }) => promptIndex),
+      )?.promptIndex,
   );
 }
 
-const sampleOf = (record: RunRecord, promptIndex: number): ShownSample | undefined =>
+/** Stands where a kind has nothing to show. */
+const NOTHING: GridCell = {
+  image: { width: PICTURE, height: PICTURE, data: new Uint8Array(PICTURE * PICTURE * 3).fill(255) },
+  frame: [255, 255, 255],
+};
+
+const sampleOf = (record: RunRecord, promptIndex: number | undefined): ShownSample | undefined =>
   record.shown.find((sample) => sample.promptIndex === promptIndex);
 
 /** Pictures of the same prompts by the base and by BiCoT: above those that BiCoT's judge accepts, below those that it rejects. */
@@ -34,24 +40,26 @@ export async function resultsPicture(runs: Runs, codebook: PatchCodebook): Promi
   if (!base || !trained) throw new Error('The pictures want a run of base and of bicot.');
   const shown = [true, false].flatMap((accepted) =>
     [base, trained].flatMap((record) =>
-      shownPrompts(runs, trained, accepted).flatMap((promptIndex) => {
-        const sample = sampleOf(record, promptIndex);
-        return sample ? [{ record, sample }] : [];
-      }),
+      shownPrompts(runs, trained, accepted).map((promptIndex) => ({
+        record,
+        sample: sampleOf(record, promptIndex),
+      })),
     ),
   );
-  const images = await codebook.decode(tokenBatch(shown.map(({ sample }) => Int32Array.from(sample.tokens))));
-  const cells = shown.map(
-    ({ record, sample }, i): GridCell => ({
-      image: images[i] as RgbImage,
+  const samples = shown.flatMap(({ sample }) => (sample ? [sample] : []));
+  const images = await codebook.decode(tokenBatch(samples.map(({ tokens }) => Int32Array.from(tokens))));
+  const cells = shown.map(({ record, sample }): GridCell => {
+    if (!sample) return NOTHING;
+    return {
+      image: images[samples.indexOf(sample)] as RgbImage,
       caption: [
         runs.prompts[sample.promptIndex]?.prompt ?? '',
         `${record.arm === 'base' ? 'base' : titleOf(record.arm)}: ${sample.plan ?? ''}`,
       ],
       frame: sample.accepted ? ACCEPTED : REJECTED,
-    }),
-  );
-  return imageGrid(cells, { columns: shownPrompts(runs, trained, true).length, scale: 2 });
+    };
+  });
+  return imageGrid(cells, { columns: EMOJI_BENCH.tasks.length, scale: 2 });
 }
 
 /** The same prompts as a table: what was planned, and what the judge said of the picture. */
@@ -62,12 +70,12 @@ export function planTable(runs: Runs): string {
   const verdict = (sample?: ShownSample): string =>
     sample ? `\`${sample.plan ?? ''}\` ${sample.accepted ? '✓' : '✗'}` : '–';
   const rows = [true, false].flatMap((accepted) =>
-    shownPrompts(runs, trained, accepted).map((promptIndex) => [
-      runs.prompts[promptIndex]?.task_type ?? '',
-      runs.prompts[promptIndex]?.prompt ?? '',
-      verdict(sampleOf(base, promptIndex)),
-      verdict(sampleOf(trained, promptIndex)),
-    ]),
+    shownPrompts(runs, trained, accepted).flatMap((promptIndex) => {
+      if (promptIndex === undefined) return [];
+      const { task_type = '', prompt = '' } = runs.prompts[promptIndex] ?? {};
+      const verdicts = [base, trained].map((record) => verdict(sampleOf(record, promptIndex)));
+      return [[task_type, prompt, ...verdicts]];
+    }),
   );
   return [
     '| kind | prompt | base: plan, and the judge of its picture | BiCoT |',
