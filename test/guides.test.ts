@@ -40,6 +40,18 @@ afterEach(async () => {
   await tf.setBackend('wasm');
 });
 
+/** Where every line that is printed has a comment beside it, `console.log(x); // 0.5`, it says what is printed, or begins with it. */
+function expectComments(module: string, shown: string): void {
+  const said = [...module.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map((found) => found[1] as string);
+  const lines = shown.trimEnd().split('\n');
+  if (said.length === 0) return;
+  expect(lines).toHaveLength(said.length);
+  lines.forEach((line, i) => {
+    const comment = said[i] as string;
+    if (!comment.startsWith(line)) expect(difference(line, comment)).toBeUndefined();
+  });
+}
+
 const whole = blocks.filter(({ page, goesOn }) => !(page in ELSEWHERE) && !goesOn);
 
 describe('code in the guides and on other pages', () => {
@@ -49,6 +61,7 @@ describe('code in the guides and on other pages', () => {
     async (_, __, { module, prints }) => {
       const shown = await printed(module);
       if (prints.length > 0) expect(difference(shown, prints.join(''))).toBeUndefined();
+      else expectComments(module, shown);
     },
     180_000,
   );
