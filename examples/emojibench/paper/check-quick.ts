@@ -16,8 +16,9 @@ function check(what: string, right: boolean, measured: string): void {
 check('every main arm has a run', runs.records.length === 8, `${runs.records.length} of 8`);
 check('the base errs', judged('base') > 0.1 && judged('base') < 0.6, `${judged('base')}`);
 check(
-  'BiCoT is better than the base, sampled alike',
-  judged('bicot') > judged('base-same'),
+  // 47.9 and 36.5 % on 2026-11-28, on wasm.
+  'BiCoT is better than the base, sampled alike, by 3 points at least',
+  judged('bicot') > judged('base-same') + 0.03,
   `${judged('bicot')} and ${judged('base-same')}`,
 );
 process.exit(wrong > 0 ? 1 : 0);

@@ -61,6 +61,7 @@ export async function publishedPages(settings: PaperSettings, folder: string): P
     join(ROOT, 'examples/emojibench/base/codebook.safetensors'),
   );
   return {
+    'README.md': page('README.md'),
     'docs/results.md': page('docs/results.md'),
     'docs/objectives.md': page('docs/objectives.md'),
     'docs/images/results-curves.svg': curvesSvg(runs, CURVES),

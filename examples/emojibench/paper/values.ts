@@ -2,7 +2,7 @@ import type { Estimate, Runs } from './runs.js';
 import { klOf, percent, pValue, signedInterval, withInterval } from './tables.js';
 
 /**
- * What a sentence of the results quotes: `judge ARM SUBSET`, `difference ARM ARM SUBSET`, `p ARM ARM SUBSET`, `relative ARM ARM SUBSET` (the
+ * What a sentence of the results quotes: `judge ARM SUBSET` (with its interval), `share ARM SUBSET` (without), `difference ARM ARM SUBSET`, `p ARM ARM SUBSET`, `relative ARM ARM SUBSET` (the
  * change in percent of the second), `plan ARM TASK` and `picture ARM TASK` (shares of `levels`), `kl ARM`, `runs`.
  * @throws Error for a key that means nothing, or runs that are not there
  */
@@ -16,6 +16,8 @@ export function valueIn(runs: Runs, key: string): string {
   switch (what) {
     case 'judge':
       return `${withInterval(known(runs.judged(first, second)))} %`;
+    case 'share':
+      return percent(known(runs.judged(first, second)).estimate);
     case 'difference':
       return signedInterval(known(runs.difference(first, second, subset)));
     case 'p':
