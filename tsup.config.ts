@@ -8,6 +8,7 @@ const CJS_URL =
 const library = {
   index: 'src/index.ts',
   browser: 'src/browser/index.ts',
+  distributed: 'src/distributed/index.ts',
   models: 'src/models/index.ts',
   'models/janus': 'src/models/janus/index.ts',
   'models/llamagen': 'src/models/llamagen/index.ts',

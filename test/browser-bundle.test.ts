@@ -114,14 +114,14 @@ describe('the sources', async () => {
     expect(sources.find(({ path }) => path === 'src/node/files.ts')?.imports).toContain('node:fs/promises');
   });
 
-  it('use Node only in src/node', () => {
+  it('use Node only in src/node and src/distributed', () => {
     const nodeOnly = (name: string) =>
       name.startsWith('node:') || builtinModules.includes(name) || name.startsWith('@tensorflow/tfjs-');
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
     expect(
       offenders(
         ({ path, imports }) =>
-          !path.startsWith('src/node/') &&
+          !/^src\/(node|distributed)\//.test(path) &&
           imports.some(
             (name) => nodeOnly(name) && !(path.startsWith('src/browser/') && engines.includes(name)),
           ),
@@ -153,7 +153,8 @@ describe('the sources', async () => {
       ['evaluation'],
       ['conformance'],
       ['doctor'],
-      ['index', 'browser', 'node', 'worker'],
+      ['worker', 'distributed'],
+      ['index', 'browser', 'node'],
     ];
     const floorOf = (path: string): number => {
       const room = path

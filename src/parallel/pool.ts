@@ -8,7 +8,7 @@ import { gradientMemory } from './gradient-memory.js';
 import { checkParallel, type ParallelOptions, WORKER_TASKS, type WorkerTask } from './options.js';
 import { postedLevel, postedTerms } from './posted.js';
 import { taskQueue } from './queue.js';
-import { type ChunkSampler, sampleInChunks } from './sample.js';
+import { type ChunkSampler, sampleByTasks } from './sample.js';
 import { sharedWeights } from './shared-weights.js';
 import { spawner } from './thread.js';
 
@@ -56,7 +56,7 @@ export async function workerPool<C>(policy: Policy<C>, options: ParallelOptions)
     workers: options.workers,
     tasks: [...new Set(options.tasks ?? WORKER_TASKS)],
     sample: (other, request) =>
-      isOwn(other) ? sampleInChunks(inWorkers, other, request) : sampleCompletions(other, request),
+      isOwn(other) ? sampleByTasks(inWorkers, other, request) : sampleCompletions(other, request),
     score: async (level, { reference, signal } = {}) => {
       assertOwnPolicy('workerPool.score: the level', isOwn(level.policy));
       assertOwnPolicy('workerPool.score: the reference', !reference || isOwn(reference.snapshotOf));

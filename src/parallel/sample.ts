@@ -24,7 +24,7 @@ export interface ChunkSampler {
  * Samples in chunks, side by side. Chunks of contexts and their random numbers are the same for any number of workers.
  * @throws BicotError as `sampleCompletions`, and `worker`
  */
-export async function sampleInChunks<Context>(
+export async function sampleByTasks<Context>(
   { name, rowsPerTask, sample }: ChunkSampler,
   policy: Policy<Context>,
   request: SampleRequest<Context>,

@@ -167,8 +167,10 @@ export function decode(bytes: Uint8Array): unknown {
     const size = count * type.BYTES_PER_ELEMENT;
     const fits = [at, count].every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!fits || start + at + size > bytes.length) throw wrong('an array of a message lies outside of it.');
-    const own = bytes.slice(start + at, start + at + size);
-    return new type(own.buffer as ArrayBuffer, 0, count);
+    // Not bytes.slice: a Buffer's shares its memory, with others too.
+    const own = new Uint8Array(size);
+    own.set(bytes.subarray(start + at, start + at + size));
+    return new type(own.buffer, 0, count);
   };
 
   return value(header.root);

@@ -29,7 +29,10 @@ export const checksum = (bytes: Uint8Array): string => createHash('sha256').upda
  * @param most bytes that may be stored
  * @throws BicotError `unsupported` if they are more
  */
-export async function pack(bytes: Uint8Array, { most, what }: { most: number; what: string }): Promise<Packed> {
+export async function pack(
+  bytes: Uint8Array,
+  { most, what }: { most: number; what: string },
+): Promise<Packed> {
   const stored = await deflated(bytes, { level: constants.Z_BEST_SPEED });
   if (stored.length > most || bytes.length > RAW_PER_STORED * most) {
     throw new BicotError(
@@ -63,9 +66,17 @@ export async function unpack(
       `distributed: ${what} is damaged: its checksum is ${found.slice(0, 12)} and not ${info.sha256.slice(0, 12)}.`,
     );
   }
+  return inflateTo(stored, info.raw, what);
+}
+
+/**
+ * Decompresses bytes of a known length, and never more.
+ * @throws BicotError `value` if they are more or less, or not compressed
+ */
+export async function inflateTo(stored: Uint8Array, raw: number, what: string): Promise<Uint8Array> {
   try {
-    const bytes = await inflated(stored, { maxOutputLength: Math.max(1, info.raw) });
-    if (bytes.length === info.raw) return bytes;
+    const bytes = await inflated(stored, { maxOutputLength: Math.max(1, raw) });
+    if (bytes.length === raw) return bytes;
   } catch (cause) {
     throw new BicotError('value', `distributed: ${what} can't be decompressed.`, { cause });
   }

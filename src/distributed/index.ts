@@ -1,0 +1,7 @@
+/** Trainings over several machines: a queue of BullMQ, and workers that take from it. */
+export { bullmq } from './bullmq.js';
+export type { RedisConnection } from './connection.js';
+export type { BullMqOptions } from './coordinator/options.js';
+export type { JobKind } from './wire/protocol.js';
+export type { WorkerParts } from './worker/compute.js';
+export { type RunWorkerOptions, runWorker } from './worker/worker.js';

@@ -1,0 +1,70 @@
+/** Worker processes for tests, of the small transformer. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { JobKind } from 'bicot/distributed';
+import { bundled } from './worker-entry.js';
+
+export interface FleetWorkerOptions {
+  readonly url: string;
+  readonly queue: string;
+  readonly backend?: 'wasm' | 'cpu';
+  readonly kinds?: readonly JobKind[];
+  readonly once?: boolean;
+  readonly weightsFolder?: string;
+  readonly config?: unknown;
+}
+
+export interface FleetWorker {
+  readonly process: ChildProcess;
+  /** What it has said so far. */
+  said(): string;
+  /** Until it says so. */
+  says(words: RegExp): Promise<void>;
+  /** Its exit status, once it has ended. */
+  readonly ended: Promise<number | null>;
+  kill(signal?: NodeJS.Signals): void;
+}
+
+let entry: Promise<URL> | undefined;
+
+/** @param prefix a command that runs the worker, such as `ip netns exec NAME` */
+export async function startWorker(
+  options: FleetWorkerOptions,
+  prefix: readonly string[] = [],
+): Promise<FleetWorker> {
+  entry ??= bundled(new URL('./fleet-worker.ts', import.meta.url));
+  const [command, ...args] = [
+    ...prefix,
+    process.execPath,
+    fileURLToPath(await entry),
+    JSON.stringify(options),
+  ];
+  const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  const listeners = new Set<() => void>();
+  const hear = (chunk: Buffer): void => {
+    text += chunk;
+    if (process.env.FLEET_LOUD) process.stderr.write(chunk);
+    for (const listener of listeners) listener();
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  return {
+    process: child,
+    ended,
+    said: () => text,
+    says: (words) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (!words.test(text)) return;
+          listeners.delete(look);
+          resolve();
+        };
+        listeners.add(look);
+        void ended.then(() => reject(new Error(`the worker ended without saying ${words}: ${text}`)));
+        look();
+      }),
+    kill: (signal = 'SIGKILL') => child.kill(signal),
+  };
+}
