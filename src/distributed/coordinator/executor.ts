@@ -1,6 +1,7 @@
 import { BicotError } from '../../errors.js';
 import { assertOwnPolicy, type Executor, type WeightSnapshot } from '../../parallel/executor.js';
 import { postedLevel } from '../../parallel/posted.js';
+import type { WeightSet } from '../../parallel/protocol.js';
 import { sampleByTasks } from '../../parallel/sample.js';
 import type { NamedTensors } from '../../parallel/shared-weights.js';
 import type { Policy } from '../../policy/policy.js';
@@ -34,17 +35,18 @@ export function overBoard<C>({
   const isOwn = (other: unknown): boolean => other === policy;
   // Publications wait for each other: the values of one may not be read while another looks which are new.
   let publishing: Promise<unknown> = Promise.resolve();
-  const publish = (tensors: NamedTensors): Promise<string> => {
-    const turn = publishing.then(() => weights.publish(tensors));
+  const publish = (set: WeightSet, tensors: NamedTensors): Promise<string> => {
+    const turn = publishing.then(() => weights.publish(set, tensors));
     publishing = turn.catch(() => {});
     return turn;
   };
   /** Does something with the weights of now, which stay until it is over. */
   const withWeights = async <T>(
+    set: WeightSet,
     tensors: NamedTensors,
     action: (version: string) => Promise<T>,
   ): Promise<T> => {
-    const version = await publish(tensors);
+    const version = await publish(set, tensors);
     try {
       return await action(version);
     } finally {
@@ -85,14 +87,14 @@ export function overBoard<C>({
     tasks: settings.tasks,
     sample: (other, request) =>
       isOwn(other)
-        ? withWeights(policy.variables, (version) => samplerAt(version)(other, request))
+        ? withWeights('policy', policy.variables, (version) => samplerAt(version)(other, request))
         : sampleCompletions(other, request),
     async score(level, { reference, signal } = {}) {
       assertOwnPolicy('bullmq, score: the level', isOwn(level.policy));
       assertOwnPolicy('bullmq, score: the reference', !reference || isOwn(reference.snapshotOf));
       const payload = { level: postedLevel(level) };
       const set = reference ? 'reference' : 'policy';
-      return withWeights(reference?.weights ?? policy.variables, async (version) => {
+      return withWeights(set, reference?.weights ?? policy.variables, async (version) => {
         const spec = { task: 'score', payload, units: rowsOf(level), weights: { set, version } } as const;
         const { logProbs } = await board.run(spec, signal);
         assertRows('a score', logProbs.length, level.completion.rows * level.completion.width);
@@ -103,7 +105,7 @@ export function overBoard<C>({
       const { level } = terms;
       assertOwnPolicy('bullmq, gradients: the level', isOwn(level.policy));
       const payload = sentTerms(terms);
-      return withWeights(policy.variables, async (version) => {
+      return withWeights('policy', policy.variables, async (version) => {
         const weightsOf = { set: 'policy', version } as const;
         const spec = { task: 'gradients', payload, units: rowsOf(level), weights: weightsOf } as const;
         const pass = await board.run(spec, signal);
@@ -127,7 +129,7 @@ export function overBoard<C>({
       throw new BicotError('shape', 'bullmq, reward: there are no samples.');
     },
     async snapshot(): Promise<WeightSnapshot> {
-      const version = await publish(policy.variables);
+      const version = await publish('policy', policy.variables);
       let released = false;
       return {
         sample: samplerAt(version),

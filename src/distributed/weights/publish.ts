@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { readInto } from '../../backends/host-memory.js';
-import type { WeightEntry } from '../../parallel/protocol.js';
+import type { WeightEntry, WeightSet } from '../../parallel/protocol.js';
 import type { NamedTensors } from '../../parallel/shared-weights.js';
 import { checksum, pack } from '../wire/packed.js';
 import { CHUNK_BYTES, type Manifest, type ManifestChunk, versionOf } from './manifest.js';
@@ -10,13 +10,13 @@ import type { WeightStore } from './store.js';
 /** The versions of the weights that workers can fetch. */
 export interface PublishedWeights {
   /**
-   * Makes the present values a version that can be fetched, unless they are one.
+   * Makes the present values of a set a version that can be fetched, unless they are one. The newest of each set stays.
    * @returns its name; the caller releases it
    */
-  publish(tensors: NamedTensors): Promise<string>;
+  publish(set: WeightSet, tensors: NamedTensors): Promise<string>;
   /** Keeps a version for one more who will release it. */
   retain(version: string): void;
-  /** Lets go of a version, which is deleted once nobody needs it, and another was published. */
+  /** Lets go of a version, which is deleted once nobody needs it, and another of its set was published. */
   release(version: string): void;
   /** Writes a version again that was lost. @returns false if this process does not have it either */
   restore(version: string): Promise<boolean>;
@@ -47,7 +47,7 @@ export function publishedWeights(
   const versions = new Map<string, Version>();
   /** The last version of a set of tensors, by the identity of their data. */
   const known = new Map<string, { readonly data: readonly object[]; readonly version: string }>();
-  let newest: string | undefined;
+  const newest = new Map<WeightSet, string>();
   const size = layout.reduce((sum, entry) => sum + entry.size, 0);
 
   const write = async (version: string, { manifest, values }: Version): Promise<void> => {
@@ -65,7 +65,7 @@ export function publishedWeights(
 
   const prune = async (): Promise<void> => {
     for (const [version, { users }] of versions) {
-      if (users === 0 && version !== newest) versions.delete(version);
+      if (users === 0 && ![...newest.values()].includes(version)) versions.delete(version);
     }
     for (const version of await store.versions()) {
       if (versions.has(version)) continue;
@@ -77,12 +77,13 @@ export function publishedWeights(
   };
 
   return {
-    async publish(tensors) {
+    async publish(set, tensors) {
       const data = layout.map(({ name }) => (tensors[name] as tf.Tensor).dataId);
       const same = [...known.values()].find(({ data: old }) => old.every((one, i) => one === data[i]));
       const kept = same && versions.get(same.version);
       if (same && kept) {
         kept.users++;
+        newest.set(set, same.version);
         return same.version;
       }
       const values = new Float32Array(size);
@@ -94,7 +95,7 @@ export function publishedWeights(
       const own = versions.get(version) ?? { manifest, values, users: 0 };
       own.users++;
       versions.set(version, own);
-      newest = version;
+      newest.set(set, version);
       await write(version, own);
       known.set(version, { data, version });
       await prune();
@@ -128,7 +129,7 @@ export function publishedWeights(
     async clear() {
       versions.clear();
       known.clear();
-      newest = undefined;
+      newest.clear();
       await prune();
     },
   };
