@@ -2,7 +2,7 @@
  * Trainings over a queue while everything fails: schedules of faults by fast-check, each against an undisturbed run of one
  * process.
  *
- *     npx tsx test/fleet/faults.ts --runs 50 --seed 1 --out test/fleet/results/faults.json
+ *     npx tsx test/packages/distributed/faults.ts --runs 50 --seed 1 --out test/packages/distributed/results/faults.json
  *
  * One line for each schedule, `ok` or `not ok`. A run is right if it ends with the records and the weights of the undisturbed
  * one, each step counted once, and leaves no keys; or if it stops with a message that names the cause.
@@ -14,11 +14,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
-import { badNetwork } from '../support/bad-network.js';
-import { type FleetWorker, startWorker } from '../support/fleet.js';
-import type { CoordinatorOptions } from '../support/fleet-coordinator.js';
-import { NO_REDIS, type RedisServer, startRedis } from '../support/redis-server.js';
-import { bundled } from '../support/worker-entry.js';
+import { badNetwork } from '../../support/bad-network.js';
+import { type FleetWorker, startWorker } from '../../support/fleet.js';
+import type { CoordinatorOptions } from '../../support/fleet-coordinator.js';
+import { NO_REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
+import { bundled } from '../../support/worker-entry.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -64,7 +64,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 const schedule = fc.array(fault, { minLength: 1, maxLength: 4 });
 
 const work = mkdtempSync(join(tmpdir(), 'bicot-faults-'));
-const entry = fileURLToPath(await bundled(new URL('../support/fleet-coordinator.ts', import.meta.url)));
+const entry = fileURLToPath(await bundled(new URL('../../support/fleet-coordinator.ts', import.meta.url)));
 const sleep = (time: number): Promise<void> => new Promise((done) => setTimeout(done, time));
 
 interface Coordinator {
@@ -297,7 +297,7 @@ if (flags.out) {
     sum[outcome] = (sum[outcome] ?? 0) + 1;
     return sum;
   }, {});
-  const command = `npx tsx test/fleet/faults.ts --runs ${flags.runs} --seed ${flags.seed} --out ${flags.out}`;
+  const command = `npx tsx test/packages/distributed/faults.ts --runs ${flags.runs} --seed ${flags.seed} --out ${flags.out}`;
   const machine = `${cpus().length} cores, Node ${process.version}`;
   writeFileSync(
     flags.out,
