@@ -1,4 +1,5 @@
 /** A worker process for tests: `node fleet-worker.mjs JSON`. */
+import { redisOptions } from '../../src/distributed/connection.js';
 import { runWorker } from '../../src/distributed/index.js';
 import { selectBackend } from '../../src/node/backend.js';
 import { stopOnSignals } from '../../src/node/stop-on-signals.js';
@@ -10,7 +11,8 @@ const options = JSON.parse(process.argv[2] as string) as FleetWorkerOptions;
 const { signal } = stopOnSignals((line) => console.log(line));
 await selectBackend(options.backend ?? 'wasm');
 await runWorker<number, never>({
-  ...{ connection: options.url, queue: options.queue, signal, say: (line) => console.log(line) },
+  ...{ connection: options.ca ? { ...redisOptions(options.url), tls: { ca: options.ca } } : options.url },
+  ...{ queue: options.queue, signal, say: (line) => console.log(line) },
   ...(options.kinds && { kinds: options.kinds }),
   ...(options.once && { once: true }),
   ...(options.weightsFolder && { weightsFolder: options.weightsFolder }),

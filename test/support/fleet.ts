@@ -2,10 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { JobKind } from 'bicot/distributed';
+import type { CoordinatorOptions } from './fleet-coordinator.js';
 import { bundled } from './worker-entry.js';
 
 export interface FleetWorkerOptions {
   readonly url: string;
+  /** Certificates of an authority of one's own. */
+  readonly ca?: string;
   readonly queue: string;
   readonly backend?: 'wasm' | 'cpu';
   readonly kinds?: readonly JobKind[];
@@ -26,6 +29,7 @@ export interface FleetWorker {
 }
 
 let entry: Promise<URL> | undefined;
+let coordinator: Promise<URL> | undefined;
 
 /** @param prefix a command that runs the worker, such as `ip netns exec NAME` */
 export async function startWorker(
@@ -33,12 +37,20 @@ export async function startWorker(
   prefix: readonly string[] = [],
 ): Promise<FleetWorker> {
   entry ??= bundled(new URL('./fleet-worker.ts', import.meta.url));
-  const [command, ...args] = [
-    ...prefix,
-    process.execPath,
-    fileURLToPath(await entry),
-    JSON.stringify(options),
-  ];
+  return startProcess(await entry, options, prefix);
+}
+
+/** A training in a process of its own. */
+export async function startCoordinator(
+  options: CoordinatorOptions,
+  prefix: readonly string[] = [],
+): Promise<FleetWorker> {
+  coordinator ??= bundled(new URL('./fleet-coordinator.ts', import.meta.url));
+  return startProcess(await coordinator, options, prefix);
+}
+
+function startProcess(module: URL, options: object, prefix: readonly string[]): FleetWorker {
+  const [command, ...args] = [...prefix, process.execPath, fileURLToPath(module), JSON.stringify(options)];
   const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   const listeners = new Set<() => void>();
@@ -62,7 +74,7 @@ export async function startWorker(
           resolve();
         };
         listeners.add(look);
-        void ended.then(() => reject(new Error(`the worker ended without saying ${words}: ${text}`)));
+        void ended.then(() => reject(new Error(`the process ended without saying ${words}: ${text}`)));
         look();
       }),
     kill: (signal = 'SIGKILL') => child.kill(signal),
