@@ -1,4 +1,5 @@
 /** A worker process for tests: `node fleet-worker.mjs JSON`. */
+import * as tf from '@tensorflow/tfjs';
 import { redisOptions } from '../../src/distributed/connection.js';
 import { runWorker } from '../../src/distributed/index.js';
 import { selectBackend } from '../../src/node/backend.js';
@@ -17,7 +18,18 @@ await runWorker<number, never>({
   ...(options.once && { once: true }),
   ...(options.weightsFolder && { weightsFolder: options.weightsFolder }),
   ...(options.config !== undefined && { config: options.config }),
-  setup: async () => ({ policy: (await smallTransformer()) as never, reward: parityReward }),
+  setup: async () => {
+    const { recipe, ...policy } = await smallTransformer().then((made) => ({ ...made, recipe: made.recipe }));
+    const broken = {
+      logProbs: undefined,
+      logits: (...args: Parameters<typeof policy.logits>) =>
+        tf.tidy(() => tf.mul(policy.logits(...args), Number.NaN)),
+    };
+    return {
+      policy: { ...policy, recipe, ...(options.broken && broken) } as never,
+      reward: parityReward,
+    };
+  },
 }).catch((error: Error) => {
   console.log(`ended: ${error.message}`);
   process.exitCode = 1;

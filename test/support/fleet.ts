@@ -15,6 +15,8 @@ export interface FleetWorkerOptions {
   readonly once?: boolean;
   readonly weightsFolder?: string;
   readonly config?: unknown;
+  /** Its log-probs are NaN, as those of a machine whose memory is at fault. */
+  readonly broken?: boolean;
 }
 
 export interface FleetWorker {

@@ -103,6 +103,24 @@ describe.skipIf(NO_REDIS)('training over a queue', () => {
     expect(await redis.client.keys('*')).toEqual([]);
   });
 
+  it('drops a worker whose numbers are not finite where others are, and says so to both', async () => {
+    const queue = 'broken';
+    const broken = await startWorker({ url: redis.url, queue, kinds: ['gradient'], broken: true });
+    const right = await startWorker({ url: redis.url, queue, once: true });
+    await Promise.all([broken.says(/no run yet/), right.says(/no run yet/)]);
+    const said: string[] = [];
+    const executor = bullmq({ connection: redis.url, queue, say: (line) => said.push(line) });
+    expect(await trained({ executor })).toEqual(alone);
+    expect(said.join('\n')).toMatch(
+      /dropped the worker .*: it gave numbers that are not finite where another/,
+    );
+    expect(await broken.ended).toBe(1);
+    expect(broken.said()).toMatch(
+      /the coordinator takes no results of this worker any more: it gave numbers/,
+    );
+    expect(await right.ended).toBe(0);
+  });
+
   it('refuses staleness without an executor that keeps older weights', async () => {
     await expect(trained({ executor: inProcess(), staleness: 1 })).rejects.toMatchObject({
       code: 'unsupported',
