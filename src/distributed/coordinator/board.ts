@@ -150,7 +150,7 @@ export function board(tools: BoardTools): Board {
       byJob.delete(jobId);
       void takeBack(jobId, work.kind).catch(() => {});
     }
-    void redis.unlink(keys.payload(work.id)).catch(() => {});
+    void redis.unlink(keys.payload(work.id), keys.answer(work.id)).catch(() => {});
     if (!stopped) void pump(work.kind).catch(fail);
   };
 
@@ -188,6 +188,8 @@ export function board(tools: BoardTools): Board {
     count(why);
     byJob.delete(jobId);
     work.jobs.delete(jobId);
+    // What was wrong with it must not be found again.
+    await redis.unlink(keys.answer(work.id));
     await takeBack(jobId, work.kind, worker);
     if (work.attempt > MOST_ATTEMPTS) {
       const error = new BicotError(
@@ -263,9 +265,12 @@ export function board(tools: BoardTools): Board {
   };
 
   const accept = async (work: Work, jobId: string, answer: JobAnswer & { kind: 'done' }): Promise<void> => {
-    const { worker, result } = answer;
-    const key = keys.result(jobId, worker);
-    const stored = await redis.getBuffer(key);
+    const { worker, result, key } = answer;
+    // Of this task, whichever of its jobs it was.
+    const isOwn = [...Array(work.attempt).keys()].some(
+      (attempt) => key === keys.result(jobIdOf(work.id, attempt), worker),
+    );
+    const stored = isOwn ? await redis.getBuffer(key) : null;
     if (!stored) return redo(work, jobId, 'result lost', worker);
     let inspected: Awaited<ReturnType<typeof inspect>>;
     try {
@@ -299,6 +304,7 @@ export function board(tools: BoardTools): Board {
     byJob.delete(jobId);
     work.jobs.delete(jobId);
     settle(work, ({ resolve }) => resolve(value as never));
+    await redis.unlink(key);
     await takeBack(jobId, work.kind, worker);
   };
 
@@ -332,6 +338,8 @@ export function board(tools: BoardTools): Board {
   const lookAfter = async (jobId: string, work: Work): Promise<void> => {
     const own = work.jobs.get(jobId);
     if (work.settled || !own || handling.has(jobId)) return;
+    const answer = await redis.get(keys.answer(work.id));
+    if (answer !== null) return handle(jobId, work.kind, answer);
     const found = await queueOf(work.kind).getJobState(jobId);
     if (found === 'unknown') {
       // Not one that was taken away while this was asked.

@@ -23,6 +23,11 @@ export interface Keys {
   payload(id: string): string;
   /** Of a job, by the worker that did it. */
   result(job: string, worker: string): string;
+  /**
+   * Of a task: what the first worker said that did it. BullMQ takes nothing from a worker that was so slow that its job was
+   * given to another; the result is right all the same, and counts.
+   */
+  answer(task: string): string;
   /** The list of a version's chunks. */
   version(version: string): string;
   /** Versions that are there. */
@@ -53,6 +58,7 @@ export function keysOf(queue: string): Keys {
     dropped: `${prefix}:dropped`,
     payload: (id) => `${prefix}:payload:${id}`,
     result: (job, worker) => `${prefix}:result:${job}:${worker}`,
+    answer: (task) => `${prefix}:answer:${task}`,
     version: (version) => `${prefix}:weights:${version}`,
     versions: `${prefix}:versions`,
     chunk: (sha256) => `${prefix}:chunk:${sha256}`,

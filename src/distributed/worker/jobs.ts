@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { isBicotError } from '../../errors.js';
 import { postedError } from '../../parallel/errors.js';
 import type { FetchedWeights } from '../weights/fetch.js';
-import { jobDataOf } from '../wire/check.js';
+import { answerOf, jobDataOf } from '../wire/check.js';
 import { decode, encode } from '../wire/codec.js';
 import type { Keys } from '../wire/keys.js';
 import { pack, unpack } from '../wire/packed.js';
@@ -58,6 +58,9 @@ export async function doJob(tools: JobTools, jobId: string, queued: unknown): Pr
   }
   const reason = refusalOf(data, tools);
   if (reason) return finish({ kind: 'refused', ...said(), reason });
+  // Done already, by a worker that was late.
+  const before = await redis.get(keys.answer(taskOf(jobId)));
+  if (before !== null) return finish(answerOf(JSON.parse(before)));
   const most = { most: run.maxBytes };
   let payload: unknown;
   let weights: SharedArrayBuffer | undefined;
@@ -77,7 +80,9 @@ export async function doJob(tools: JobTools, jobId: string, queued: unknown): Pr
     const key = keys.result(jobId, worker);
     await redis.set(key, packed.stored, 'EX', run.ttl);
     const { sha256, bytes, raw } = packed;
-    return finish({ kind: 'done', ...said(), key, result: { sha256, bytes, raw } });
+    const answer: JobAnswer = { kind: 'done', ...said(), key, result: { sha256, bytes, raw } };
+    await redis.set(keys.answer(taskOf(jobId)), JSON.stringify(answer), 'EX', run.ttl);
+    return finish(answer);
   } catch (error) {
     const { name, message, stack, code } = postedError(error);
     const posted = { name: name.slice(0, 300), message: cut(message), ...(stack && { stack: cut(stack) }) };

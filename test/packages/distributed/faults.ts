@@ -35,7 +35,7 @@ if (NO_REDIS) {
 const STEPS = 5;
 const WORKERS = 2;
 /** Seconds after which a run that has not ended counts as hanging. */
-const PATIENCE = 150;
+const PATIENCE = 300;
 
 type Fault = { readonly after: number } & (
   | { readonly kind: 'kill worker' | 'duplicate'; readonly which: number }
@@ -129,7 +129,7 @@ async function disturbed(name: string, faults: readonly Fault[], wanted: string)
     steps: STEPS,
     url,
     queue: name,
-    stalledAfter: 2,
+    stalledAfter: 3,
     waitForWorkers: 60,
   };
   const workers: FleetWorker[] = [];
@@ -268,30 +268,10 @@ async function disturbed(name: string, faults: readonly Fault[], wanted: string)
   };
 }
 
-let failed = 0;
 const results: Result[] = [];
-try {
-  const folder = join(work, 'alone');
-  mkdirSync(folder);
-  const alone = coordinate({ folder, steps: STEPS });
-  await alone.ended;
-  if (!existsSync(join(folder, 'weights.sha256'))) throw new Error(alone.said());
-  const wanted = outcomeIn(folder);
-  const schedules = fc.sample(schedule, { numRuns: Number(flags.runs), seed: Number(flags.seed) });
-  for (const [i, faults] of schedules.entries()) {
-    const result = await disturbed(`faults-${i}`, faults, wanted);
-    results.push(result);
-    if (result.outcome === 'wrong') failed++;
-    const kinds = Object.entries(result.happened).map(([what, times]) => `${times} × ${what}`);
-    console.log(
-      `${result.outcome === 'wrong' ? 'not ok' : 'ok'} - ${i}: ${result.outcome} in ${result.seconds} s after ${kinds.join(', ') || 'nothing'}${result.words ? `: ${result.words}` : ''}`,
-    );
-    if (result.outcome === 'wrong') console.log(JSON.stringify(faults));
-  }
-} finally {
-  rmSync(work, { recursive: true, force: true });
-}
-if (flags.out) {
+/** After every schedule: what was made is never lost. */
+function write(): void {
+  if (!flags.out) return;
   mkdirSync(dirname(flags.out), { recursive: true });
   const outcomes = results.reduce<Record<string, number>>((sum, { outcome }) => {
     sum[outcome] = (sum[outcome] ?? 0) + 1;
@@ -303,5 +283,29 @@ if (flags.out) {
     flags.out,
     `{\n"command": ${JSON.stringify(command)},\n"machine": ${JSON.stringify(machine)},\n"outcomes": ${JSON.stringify(outcomes)},\n"runs": [\n${results.map((one) => JSON.stringify(one)).join(',\n')}\n]\n}\n`,
   );
+}
+
+let failed = 0;
+try {
+  const folder = join(work, 'alone');
+  mkdirSync(folder);
+  const alone = coordinate({ folder, steps: STEPS });
+  await alone.ended;
+  if (!existsSync(join(folder, 'weights.sha256'))) throw new Error(alone.said());
+  const wanted = outcomeIn(folder);
+  const schedules = fc.sample(schedule, { numRuns: Number(flags.runs), seed: Number(flags.seed) });
+  for (const [i, faults] of schedules.entries()) {
+    const result = await disturbed(`faults-${i}`, faults, wanted);
+    results.push(result);
+    write();
+    if (result.outcome === 'wrong') failed++;
+    const kinds = Object.entries(result.happened).map(([what, times]) => `${times} × ${what}`);
+    console.log(
+      `${result.outcome === 'wrong' ? 'not ok' : 'ok'} - ${i}: ${result.outcome} in ${result.seconds} s after ${kinds.join(', ') || 'nothing'}${result.words ? `: ${result.words}` : ''}`,
+    );
+    if (result.outcome === 'wrong') console.log(JSON.stringify(faults));
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
 }
 process.exit(failed > 0 ? 1 : 0);
