@@ -9,6 +9,7 @@ export const library = {
   index: 'src/index.ts',
   browser: 'src/browser/index.ts',
   demo: 'examples/emoji/index.ts',
+  distributed: 'src/distributed/index.ts',
   models: 'src/models/index.ts',
   'models/janus': 'src/models/janus/index.ts',
   'models/llamagen': 'src/models/llamagen/index.ts',

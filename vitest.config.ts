@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^bicot$/, replacement: at('src/index.ts') },
       { find: /^bicot\/browser$/, replacement: at('src/browser/index.ts') },
       { find: /^bicot\/demo$/, replacement: at('examples/emoji/index.ts') },
+      { find: /^bicot\/distributed$/, replacement: at('src/distributed/index.ts') },
       { find: /^bicot\/models$/, replacement: at('src/models/index.ts') },
       { find: /^bicot\/models\/janus$/, replacement: at('src/models/janus/index.ts') },
       { find: /^bicot\/models\/llamagen$/, replacement: at('src/models/llamagen/index.ts') },

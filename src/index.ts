@@ -172,15 +172,23 @@ export {
   tokenWeights,
 } from './objective/weights.js';
 export type { ZeroVariance } from './objective/zero-variance.js';
+// Who computes
+export type {
+  Executor,
+  ExecutorSource,
+  ExecutorStart,
+  ExecutorTask,
+  PoolScoreOptions,
+  PoolTaskOptions,
+  WeightSnapshot,
+} from './parallel/executor.js';
 export type { PooledPass } from './parallel/gradient-memory.js';
-// Workers
 export type { ParallelOptions, WorkerTask } from './parallel/options.js';
 export {
   isWorkerPool,
-  type PoolScoreOptions,
-  type PoolTaskOptions,
   type WorkerPool,
   workerPool,
+  workerThreads,
 } from './parallel/pool.js';
 export type { HostPass } from './parallel/protocol.js';
 export type { Spawn, WorkerThread } from './parallel/thread.js';
@@ -349,6 +357,7 @@ export {
   type LossGradients,
   lossGradients,
 } from './train/gradients.js';
+export { inProcess } from './train/in-process.js';
 export {
   assertOwnLevel,
   type LevelBatch,

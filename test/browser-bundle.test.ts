@@ -86,14 +86,14 @@ describe('the sources', async () => {
     expect(sources.find(({ path }) => path === 'src/node/files.ts')?.imports).toContain('node:fs/promises');
   });
 
-  it('use Node only in src/node', () => {
+  it('use Node only in src/node and src/distributed', () => {
     const nodeOnly = (name: string) =>
       name.startsWith('node:') || builtinModules.includes(name) || name.startsWith('@tensorflow/tfjs-');
     const engines = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
     expect(
       offenders(
         ({ path, imports }) =>
-          !path.startsWith('src/node/') &&
+          !/^src\/(node|distributed)\//.test(path) &&
           imports.some(
             (name) => nodeOnly(name) && !(path.startsWith('src/browser/') && engines.includes(name)),
           ),

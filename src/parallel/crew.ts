@@ -8,7 +8,6 @@ export interface Crew {
   readonly variables: NamedTensors;
   readonly queue: TaskQueue;
   readonly weights: SharedWeights;
-  readonly rowsPerTask: number;
   /** Publications wait for each other. */
   publishing: Promise<void>;
 }

@@ -7,17 +7,25 @@ import {
   type SampleRequest,
   type SamplingProgress,
 } from '../sampling/sampler.js';
-import { type Crew, runTask } from './crew.js';
 import { allInOrder } from './in-order.js';
 import { assertNoTensors } from './posted.js';
 import type { PostedSampling } from './protocol.js';
+import type { TaskOptions } from './queue.js';
+
+/** Who samples a chunk of rows, and how large chunks are. */
+export interface ChunkSampler {
+  /** For errors. */
+  readonly name: string;
+  readonly rowsPerTask: number;
+  readonly sample: (chunk: PostedSampling, options: TaskOptions) => Promise<Completions>;
+}
 
 /**
- * Samples in workers. Chunks of contexts and their random numbers are the same for any number of workers.
+ * Samples in chunks, side by side. Chunks of contexts and their random numbers are the same for any number of workers.
  * @throws BicotError as `sampleCompletions`, and `worker`
  */
-export async function sampleInWorkers<Context>(
-  crew: Crew,
+export async function sampleByTasks<Context>(
+  { name, rowsPerTask, sample }: ChunkSampler,
   policy: Policy<Context>,
   request: SampleRequest<Context>,
 ): Promise<Completions> {
@@ -27,7 +35,7 @@ export async function sampleInWorkers<Context>(
     throw new BicotError('aborted', 'Sampling was aborted after 0 tokens.', { cause: signal.reason });
   }
   assertNoTensors(request.contexts);
-  const chunks = chunksOf(request, tokensPerRow, crew.rowsPerTask);
+  const chunks = chunksOf(request, tokensPerRow, rowsPerTask);
   const report = progressOf(
     chunks.map(({ contexts }) => contexts.length * samplesPerContext),
     tokensPerRow,
@@ -38,11 +46,11 @@ export async function sampleInWorkers<Context>(
     chunks.length,
     ([index, chunk], abort) => {
       const onTokens = report && ((tokens: number) => report(index, tokens));
-      return runTask(crew, 'policy', { kind: 'sample', request: chunk }, { signal: abort, onTokens });
+      return sample(chunk, { signal: abort, onTokens });
     },
     signal,
   );
-  return concatCompletions(parts, 'workerPool.sample');
+  return concatCompletions(parts, name);
 }
 
 /** Whole contexts, as many as have `rowsPerTask` rows, with one uniform number for each token that a row may have. */

@@ -1,5 +1,6 @@
 import { type CombinedRewards, combineRewards } from '../objective/combine.js';
 import { resampleRounds } from '../objective/zero-variance.js';
+import type { Executor } from '../parallel/executor.js';
 import { concatEnsembleResults } from '../rewards/ensemble/concat.js';
 import { evaluateReward } from '../rewards/ensemble/ensemble.js';
 import type { EnsembleResult } from '../rewards/ensemble/result.js';
@@ -30,6 +31,8 @@ export interface CollectContext<P, C> {
   readonly enter: (phase: Phase) => void;
   /** Who samples; default this thread. */
   readonly sampler?: SampleFunction;
+  /** Who computes rewards; default this thread. */
+  readonly reward?: Executor<C>['reward'];
   /** Scores the reference while rewards are on their way, if it is sure that all that was sampled is trained on. */
   readonly reference?: (rollout: Rollout<P, C>, signal: AbortSignal) => Promise<ReferenceScores>;
 }
@@ -41,14 +44,14 @@ export interface CollectContext<P, C> {
 export async function collect<P, C>(
   settings: TrainSettings<P, C>,
   step: number,
-  { enter, sampler, reference }: CollectContext<P, C>,
+  { enter, sampler, reward, reference }: CollectContext<P, C>,
 ): Promise<Collected<P, C>> {
   const { objective, prompts, promptsPerStep, seed } = settings;
   const rounds = resampleRounds(objective.advantages.zeroVariance);
   const first = promptBatch(prompts, promptsPerStep, seed, step);
   const promptIds = [...first.promptIds];
   type Part = Awaited<ReturnType<typeof sample<P, C>>>;
-  const work = { enter, sampler, reference: rounds === 0 ? reference : undefined };
+  const work = { enter, sampler, reward, reference: rounds === 0 ? reference : undefined };
   const parts: [Part, ...Part[]] = [await sample(settings, step, first, work)];
   let informative = countInformative(settings, parts[0].rewards);
   for (let round = 0; round < rounds && informative < promptsPerStep; round++) {
@@ -74,7 +77,7 @@ async function sample<P, C>(
   settings: TrainSettings<P, C>,
   step: number,
   batch: PromptBatch<P>,
-  { enter, sampler, reference }: CollectContext<P, C>,
+  { enter, sampler, reward, reference }: CollectContext<P, C>,
 ): Promise<{ rollout: Rollout<P, C>; rewards: EnsembleResult; reference?: ReferenceScores }> {
   const { policy, groupSize, seed, signal, onProgress } = settings;
   enter('rollout');
@@ -90,7 +93,10 @@ async function sample<P, C>(
   // Before anyone pays for rewards.
   assertOwnLevel(`train: step ${step}`, policy, rollout);
   const scores = await meanwhile(
-    (signal) => evaluateReward(settings.reward, rollout.samples, { signal }),
+    (signal) =>
+      reward
+        ? reward(rollout.samples, { signal })
+        : evaluateReward(settings.reward, rollout.samples, { signal }),
     reference && ((signal) => reference(rollout, signal)),
     { enter, signal },
   );

@@ -1,14 +1,14 @@
 import { BicotError } from '../errors.js';
 import { nanMoments } from '../objective/statistics.js';
-import { checkParallel, type ParallelOptions, WORKER_TASKS, type WorkerTask } from '../parallel/options.js';
-import { isWorkerPool, type WorkerPool, workerPool } from '../parallel/pool.js';
+import { assertExecutor, type Executor, type ExecutorTask, isExecutor } from '../parallel/executor.js';
+import { checkParallel, type ParallelOptions, WORKER_TASKS } from '../parallel/options.js';
+import { type WorkerPool, workerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import { evaluateReward } from '../rewards/ensemble/ensemble.js';
 import type { EnsembleResult } from '../rewards/ensemble/result.js';
 import { type MemberStatistics, memberStatistics } from '../rewards/ensemble/statistics.js';
 import type { RewardFunction, RewardResult, Sample } from '../rewards/reward.js';
 import type { RolloutFunction, RolloutProgress } from '../rollout/request.js';
-import type { SampleFunction } from '../sampling/sampler.js';
 import { assertCount, throwIfAborted } from './guards.js';
 
 /** What to evaluate, on what. */
@@ -29,6 +29,8 @@ export interface EvaluateOptions<P, C> {
    * for workers that end with the evaluation. Default: this thread samples.
    */
   readonly parallel?: WorkerPool<C> | (ParallelOptions & { readonly policy: Policy<C> });
+  /** Who samples, and computes the rewards if that is a task of theirs; stays the caller's. Default: this thread. */
+  readonly executor?: Executor<C>;
   /** Ends the evaluation with an error of code `aborted`. */
   readonly signal?: AbortSignal;
   /** Called after every sampled token and after every batch of prompts. */
@@ -85,24 +87,29 @@ export async function evaluate<P, C>(options: EvaluateOptions<P, C>): Promise<Ev
   }
   assertCount('evaluate', 'samplesPerPrompt', samplesPerPrompt, 1);
   assertCount('evaluate', 'batch', batch, 1);
-  if (!parallel) return evaluateWith(options);
-  if (isWorkerPool(parallel)) {
-    assertSamples(parallel.tasks);
-    return evaluateWith(options, parallel.sample);
+  const { executor = parallel && isExecutor<C>(parallel) ? parallel : undefined } = options;
+  if (executor) {
+    if (parallel && parallel !== executor) {
+      throw new BicotError('value', 'evaluate: there are both executor and parallel. Drop one of them.');
+    }
+    assertExecutor('evaluate', 'executor', executor, executor.policy);
+    assertSamples(executor.tasks);
+    return evaluateWith(options, executor);
   }
-  const { policy, ...workers } = parallel;
+  if (!parallel) return evaluateWith(options);
+  const { policy, ...workers } = parallel as Exclude<typeof parallel, WorkerPool<C>>;
   checkParallel(workers);
   assertSamples(workers.tasks);
   const pool = await workerPool(policy, workers);
   try {
-    return await evaluateWith(options, pool.sample);
+    return await evaluateWith(options, pool);
   } finally {
     await pool.dispose();
   }
 }
 
 /** Workers that do not sample would do nothing in an evaluation. */
-function assertSamples(tasks: readonly WorkerTask[] = WORKER_TASKS): void {
+function assertSamples(tasks: readonly ExecutorTask[] = WORKER_TASKS): void {
   if (tasks.includes('sample')) return;
   throw new BicotError(
     'value',
@@ -112,10 +119,11 @@ function assertSamples(tasks: readonly WorkerTask[] = WORKER_TASKS): void {
 
 async function evaluateWith<P, C>(
   options: EvaluateOptions<P, C>,
-  sample?: SampleFunction,
+  executor?: Pick<Executor<C>, 'sample' | 'tasks' | 'reward'>,
 ): Promise<Evaluation<P>> {
   const { prompts, samplesPerPrompt = 4, seed = 0, batch = 8, signal, onProgress } = options;
   const start = performance.now();
+  const theirs = executor?.tasks.includes('reward') ? executor.reward : undefined;
   const samples: EvaluatedSample<P>[] = [];
   let members: readonly string[] = [];
   let monitors: readonly string[] = [];
@@ -131,10 +139,12 @@ async function evaluateWith<P, C>(
       seed,
       signal,
       onProgress: onProgress && ((detail) => onProgress({ ...progress, detail })),
-      ...(sample && { sample }),
+      ...(executor && { sample: executor.sample }),
     });
     throwIfAborted('evaluate', signal);
-    const rewards = await evaluateReward(options.reward, rollout.samples, { signal });
+    const rewards = await (theirs
+      ? theirs(rollout.samples, { signal })
+      : evaluateReward(options.reward, rollout.samples, { signal }));
     rollout.samples.forEach((one, i) => {
       samples.push(evaluatedSample(one, begin + one.group, rewards, i));
     });

@@ -1,8 +1,9 @@
 import { BicotError } from '../errors.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
 import { assertKnownOptions } from '../options.js';
+import { assertExecutor, type Executor, type ExecutorSource, isExecutor } from '../parallel/executor.js';
 import type { ParallelOptions } from '../parallel/options.js';
-import { assertParallel, type WorkerPool } from '../parallel/pool.js';
+import { type WorkerPool, workerThreads } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import type { RewardFunction } from '../rewards/reward.js';
@@ -79,11 +80,24 @@ export interface TrainOptions<P, C> {
   /** Average the weights over the steps, for evaluations: `TrainStep.ema`. Default: not. */
   readonly ema?: EmaOptions;
   /**
-   * Roll out, score the reference and compute gradients in workers, each with a copy of the policy: `{ workers: 2 }`, whose
-   * workers end with the training; or a pool made with `workerPool`, which stays the caller's. `backend` and `tasks` let
-   * them sample on one backend while this thread trains on another. Needs `policy.recipe`. Default: this thread does everything.
+   * Who rolls out, scores the reference and computes gradients: a source such as `bullmq({ … })`, `workerThreads({ … })` or
+   * `inProcess()`, whose executor ends with the training; or an executor that was made, which stays the caller's. Results
+   * do not depend on it. Default: this thread, without detours.
+   */
+  readonly executor?: Executor<C> | ExecutorSource;
+  /**
+   * Short for `executor: workerThreads({ … })`: workers that each have a copy of the policy. `backend` and `tasks` let them
+   * sample on one backend while this thread trains on another. Needs `policy.recipe`. A pool made with `workerPool` may stand
+   * here too. Default: as `executor` says.
    */
   readonly parallel?: ParallelOptions | WorkerPool<C>;
+  /**
+   * How many updates older than the policy a rollout's weights are: rollouts of later steps are made while this one is
+   * trained on. Always exactly so many (fewer in the first steps), so that a run can be repeated; a resumed one begins with
+   * fresh weights. Needs an executor that keeps older weights (`bullmq`), and changes the default of `ratioTolerance` to
+   * `Infinity`. Default 0.
+   */
+  readonly staleness?: number;
   /** When the training monitor speaks; `false` switches it off. Default: its own thresholds (`trainingMonitor`). */
   readonly monitor?: MonitorOptions | false;
   /** Told of every step, one after the other. Default: none. */
@@ -98,17 +112,18 @@ const OPTIONS: readonly string[] = [
   ...(['policy', 'rollout', 'reward', 'prompts', 'steps', 'objective', 'learningRate'] as const),
   ...(['groupSize', 'promptsPerStep', 'optimizer', 'reference', 'maxGradNorm', 'microBatch'] as const),
   ...(['updatesPerRollout', 'ratioTolerance', 'coefficients', 'seed', 'startStep', 'signal'] as const),
-  ...(['checkpoints', 'resume', 'ema', 'parallel', 'monitor', 'loggers', 'onFinding', 'onProgress'] as const),
+  ...(['checkpoints', 'resume', 'ema', 'parallel', 'executor', 'staleness'] as const),
+  ...(['monitor', 'loggers', 'onFinding', 'onProgress'] as const),
 ] satisfies (keyof TrainOptions<unknown, unknown>)[];
 
 /** Options that may stay absent. */
 type Absent =
   | ('optimizer' | 'reference' | 'signal' | 'checkpoints' | 'ema')
-  | ('parallel' | 'onFinding' | 'onProgress');
+  | ('executor' | 'onFinding' | 'onProgress');
 
 /** Options with every default filled in; `optimizer` and `reference` are made later, so that they can be freed. */
 export interface TrainSettings<P, C>
-  extends Required<Omit<TrainOptions<P, C>, Absent>>,
+  extends Required<Omit<TrainOptions<P, C>, Absent | 'parallel'>>,
     Pick<TrainOptions<P, C>, Absent> {
   readonly learningRate: Schedule;
 }
@@ -119,15 +134,17 @@ export interface TrainSettings<P, C>
  */
 export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<P, C> {
   assertKnownOptions('train', options, OPTIONS);
-  const { learningRate } = options;
+  const { learningRate, parallel, ...rest } = options;
   const settings = {
-    ...options,
+    ...rest,
+    executor: executorIn(options),
+    staleness: options.staleness ?? 0,
     groupSize: options.groupSize ?? 8,
     promptsPerStep: options.promptsPerStep ?? 4,
     maxGradNorm: options.maxGradNorm ?? 1,
     microBatch: options.microBatch ?? 16,
     updatesPerRollout: options.updatesPerRollout ?? 1,
-    ratioTolerance: options.ratioTolerance ?? 0.1,
+    ratioTolerance: options.ratioTolerance ?? (options.staleness ? Number.POSITIVE_INFINITY : 0.1),
     seed: options.seed ?? 0,
     startStep: options.startStep ?? 0,
     coefficients: options.coefficients ?? {},
@@ -152,7 +169,7 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
   assertCount('train', 'microBatch', settings.microBatch, 1);
   assertCount('train', 'updatesPerRollout', settings.updatesPerRollout, 1);
   assertMaxNorm(settings.maxGradNorm);
-  if (options.parallel) assertParallel('train', options.parallel, options.policy);
+  assertCount('train', 'staleness', settings.staleness, 0);
   // Bad thresholds fail here and not in the first step.
   if (settings.monitor !== false) trainingMonitor(settings.monitor);
   if (!(ratioTolerance > 0)) {
@@ -164,6 +181,23 @@ export function trainSettings<P, C>(options: TrainOptions<P, C>): TrainSettings<
   const { objective } = settings;
   for (const name of ['', ...Object.keys(objective.levels ?? {})]) levelObjective(objective, name);
   return settings;
+}
+
+/** Who computes, by whichever of its two names. */
+function executorIn<P, C>({
+  executor,
+  parallel,
+  policy,
+}: TrainOptions<P, C>): Executor<C> | ExecutorSource | undefined {
+  if (executor && parallel) {
+    throw new BicotError(
+      'value',
+      'train: there are both executor and parallel, which is short for executor: workerThreads(…). Drop one of them.',
+    );
+  }
+  const given = parallel && !isExecutor<C>(parallel) ? workerThreads(parallel) : (executor ?? parallel);
+  if (given) assertExecutor<C>('train', executor ? 'executor' : 'parallel', given as Executor<C>, policy);
+  return given as Executor<C> | ExecutorSource | undefined;
 }
 
 function checkResume<P, C>({ resume, checkpoints, startStep, coefficients }: TrainOptions<P, C>): void {

@@ -1,6 +1,6 @@
 import { tensorOfNow } from '../backends/host-memory.js';
+import { type Executor, poolDoing } from '../parallel/executor.js';
 import { inOrder } from '../parallel/in-order.js';
-import { poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { HostPass } from '../parallel/protocol.js';
 import type { NamedVariables, Policy } from '../policy/policy.js';
 import { selectTerms } from '../rollout/terms.js';
@@ -22,7 +22,7 @@ export interface PassOptions<C> {
   readonly where: string;
   readonly signal?: AbortSignal;
   /** Workers of the policy, which then make the passes if gradients are a task of theirs. */
-  readonly pool?: WorkerPool<C>;
+  readonly pool?: Executor<C>;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function* runPasses<C>(
   };
   throwIfAborted(where, signal);
   try {
-    for await (const pass of inOrder(items, TASKS_PER_WORKER * pool.workers, inWorker, signal)) {
+    for await (const pass of inOrder(items, () => TASKS_PER_WORKER * pool.workers, inWorker, signal)) {
       const gradients = onDevice(pass.gradients, policy.variables);
       pass.release();
       yield { loss: pass.loss, logProbs: pass.logProbs, gradients };

@@ -1,6 +1,6 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective } from '../objective/objective.js';
-import type { WorkerPool } from '../parallel/pool.js';
+import type { Executor } from '../parallel/executor.js';
 import type { Reference } from '../policy/reference.js';
 import type { LevelRollout } from '../rollout/types.js';
 import type { LevelBatch } from './levels.js';
@@ -14,7 +14,7 @@ export type ReferenceScores = Readonly<Record<string, Float32Array>>;
 export interface ReferenceWork<P, C> {
   readonly settings: TrainSettings<P, C>;
   readonly reference: Reference<C>;
-  readonly pool?: WorkerPool<C>;
+  readonly pool?: Executor<C>;
   readonly step: number;
 }
 

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
+import { type Executor, poolDoing } from '../parallel/executor.js';
 import { inOrder } from '../parallel/in-order.js';
-import { poolDoing, type WorkerPool } from '../parallel/pool.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reference } from '../policy/reference.js';
 import { selectRows } from '../rollout/groups.js';
@@ -18,7 +18,7 @@ export interface ScoreOptions<C = unknown> {
   /** Compute every row at the level's full width, padding included, for measurements of what padding does. Default false. */
   readonly padded?: boolean;
   /** Workers, which then score the levels of their policy, if that is a task of theirs. Default: this thread does. */
-  readonly pool?: WorkerPool<C>;
+  readonly pool?: Executor<C>;
   readonly signal?: AbortSignal;
   /** For errors. */
   readonly where: string;
@@ -73,7 +73,12 @@ async function score<C>(
   };
   let done = 0;
   try {
-    for await (const values of inOrder(parts, pool ? TASKS_PER_WORKER * pool.workers : 1, compute, signal)) {
+    for await (const values of inOrder(
+      parts,
+      pool ? () => TASKS_PER_WORKER * pool.workers : 1,
+      compute,
+      signal,
+    )) {
       const part = parts[done++] as (typeof parts)[0];
       assertNoNaN(where, whose, level.name, values);
       scatterHostRows(scored, width, part.rows, values, part.width);

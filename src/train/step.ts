@@ -3,7 +3,7 @@ import type { CombinedRewards } from '../objective/combine.js';
 import type { Objective } from '../objective/objective.js';
 import { rewardShares } from '../objective/shares.js';
 import { nanMoments } from '../objective/statistics.js';
-import { isWorkerPool, poolDoing, type WorkerPool } from '../parallel/pool.js';
+import { type Executor, isExecutor, poolDoing } from '../parallel/executor.js';
 import type { Reference } from '../policy/reference.js';
 import type { EnsembleResult } from '../rewards/ensemble/result.js';
 import { rewardStatistics } from '../rewards/ensemble/statistics.js';
@@ -16,7 +16,7 @@ import {
   lossCoefficients,
   startCoefficients,
 } from './coefficients.js';
-import { collect } from './collect.js';
+import { type Collected, collect } from './collect.js';
 import type { WeightAverage } from './ema.js';
 import type { Finding } from './findings.js';
 import { throwIfAborted } from './guards.js';
@@ -25,6 +25,7 @@ import { type LevelMetrics, levelMetrics, type StepMetrics } from './metrics.js'
 import type { Optimizer } from './optimizer.js';
 import type { TrainSettings } from './options.js';
 import { referenceScores, withReference } from './reference.js';
+import { assertCorrected } from './stale.js';
 import { type UpdateResult, updatePolicy } from './update.js';
 
 /** One step that was made. Everything lives on the host: nothing to dispose. */
@@ -51,8 +52,10 @@ export interface Resources<C> {
   readonly reference?: Reference<C>;
   /** Where adaptive coefficients stand before the step. Default: at their start. */
   readonly coefficients?: Coefficients;
-  /** Workers of the policy. Default: the pool in the settings, if it is one; else this thread does everything. */
-  readonly pool?: WorkerPool<C>;
+  /** Who computes. Default: the executor in the settings, if it is made already; else this thread does everything. */
+  readonly pool?: Executor<C>;
+  /** What was sampled ahead, and the rewards of it. Default: it is sampled now. */
+  readonly collected?: Promise<Collected<unknown, C>>;
   /** Watches the metrics. Default: nobody. */
   readonly monitor?: (metrics: StepMetrics) => readonly Finding[];
 }
@@ -75,18 +78,21 @@ export async function trainStep<P, C>(
     onProgress?.({ step, phase });
   };
 
-  const { parallel } = settings;
-  const pool = resources.pool ?? (parallel && isWorkerPool(parallel) ? parallel : undefined);
+  const { executor } = settings;
+  const pool = resources.pool ?? (executor && isExecutor<C>(executor) ? executor : undefined);
 
   const sampler = poolDoing('sample', pool)?.sample;
   const { reference } = resources;
   const work = reference && { settings, reference, pool, step };
   // Groups that are left out once the rewards are known need no reference.
   const sure = work && objective.advantages.zeroVariance === 'keep';
-  const { rollout, rewards, combined, resampled, ...early } = await collect(settings, step, {
-    ...{ enter, sampler },
-    ...(sure && { reference: ({ levels }, signal) => referenceScores(levels, work, signal) }),
-  });
+  if (resources.collected) enter('rollout');
+  const collected = resources.collected as Promise<Collected<P, C>> | undefined;
+  const { rollout, rewards, combined, resampled, ...early } = await (collected ??
+    collect(settings, step, {
+      ...{ enter, sampler, reward: poolDoing('reward', pool)?.reward },
+      ...(sure && { reference: ({ levels }, signal) => referenceScores(levels, work, signal) }),
+    }));
   const taught = withoutFlatGroups(rollout, combined, objective);
   const names = rollout.levels.map(({ name }) => name);
   const coefficients = startCoefficients(objective, names, resources.coefficients);
@@ -95,6 +101,7 @@ export async function trainStep<P, C>(
     coefficients: lossCoefficients(objective, coefficients),
     flat: taught.flat,
   });
+  if (settings.staleness > 0) assertCorrected(batches, step);
   if (!early.reference) enter('reference');
   const scores = early.reference ?? (work ? await referenceScores(taught.rollout.levels, work) : {});
   const levels = withReference(batches, scores);

@@ -1,6 +1,6 @@
 import { isActive } from '../objective/coefficient.js';
 import { levelObjective, type Objective } from '../objective/objective.js';
-import { poolOf, type WorkerPool } from '../parallel/pool.js';
+import { type Executor, type ExecutorSource, isExecutor } from '../parallel/executor.js';
 import { freezeReference } from '../policy/reference.js';
 import type { CheckpointKeeper } from './checkpoints/keeper.js';
 import { checkpointSettings } from './checkpoints/options.js';
@@ -8,6 +8,7 @@ import { weightAverage } from './ema.js';
 import { trainingMonitor } from './monitor/monitor.js';
 import { adamW } from './optimizer.js';
 import { type TrainOptions, type TrainSettings, trainSettings } from './options.js';
+import { type RolloutsAhead, rolloutsAhead } from './stale.js';
 import { type TrainStep, trainStep } from './step.js';
 
 /**
@@ -41,7 +42,9 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
     settings.reference ?? (usesReference(settings.objective) ? freezeReference(policy) : undefined);
   const ema = settings.ema && weightAverage(policy.variables, settings.ema);
   let keeper: CheckpointKeeper | undefined;
-  let pool: WorkerPool<C> | undefined;
+  const { executor } = settings;
+  let pool: Executor<C> | undefined;
+  let ahead: RolloutsAhead<P, C> | undefined;
   let closed = false;
   try {
     if (checkpoints) {
@@ -53,9 +56,11 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
     let { coefficients } = start;
     const monitor =
       settings.monitor === false ? undefined : trainingMonitor(settings.monitor, keeper?.resumed?.monitor);
-    pool = settings.parallel && (await poolOf(policy, settings.parallel));
+    pool = executor && (await startedOf(executor, settings));
+    ahead = settings.staleness > 0 ? rolloutsAhead(settings, pool, start.step) : undefined;
     for (let step = start.step; step < settings.steps; step++) {
-      const made = await trainStep(settings, { optimizer, reference, coefficients, monitor, pool }, step);
+      const resources = { optimizer, reference, coefficients, monitor, pool, ...(await ahead?.next(step)) };
+      const made = await trainStep(settings, resources, step);
       ({ coefficients } = made);
       ema?.update();
       const told = { ...made, ...(ema && { ema }) };
@@ -83,9 +88,17 @@ async function* run<P, C>(settings: TrainSettings<P, C>): AsyncGenerator<TrainSt
       if (!settings.optimizer) optimizer.dispose();
       if (!settings.reference) reference?.dispose();
       ema?.dispose();
-      if (pool !== settings.parallel) await pool?.dispose();
+      await ahead?.end();
+      if (pool !== executor) await pool?.dispose();
     }
   }
+}
+
+async function startedOf<P, C>(
+  executor: Executor<C> | ExecutorSource,
+  { policy, signal }: TrainSettings<P, C>,
+): Promise<Executor<C>> {
+  return isExecutor<C>(executor) ? executor : (executor as ExecutorSource).start(policy, { signal });
 }
 
 function usesReference(objective: Objective): boolean {

@@ -1,6 +1,6 @@
 import { BicotError } from '../errors.js';
 import { loadKernels } from '../kernels/choice.js';
-import type { WorkerPool } from '../parallel/pool.js';
+import type { Executor } from '../parallel/executor.js';
 import type { Policy } from '../policy/policy.js';
 import { scatterHostRows } from '../tensor/host-rows.js';
 import { type ApplyOptions, applyGradients } from './apply.js';
@@ -18,7 +18,7 @@ export interface UpdateOptions<C = unknown> extends ApplyOptions {
   /** The most that `|ratio − 1|` may be before the update. Default: any. */
   readonly ratioTolerance?: number;
   /** Workers of the policy, which then compute the gradients, if these are a task of theirs. Default: this thread does. */
-  readonly pool?: WorkerPool<C>;
+  readonly pool?: Executor<C>;
   readonly signal?: AbortSignal;
   /** Called after each backward pass. */
   readonly onProgress?: (progress: UpdateProgress) => void;

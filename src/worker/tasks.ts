@@ -12,6 +12,7 @@ import type {
   WeightEntry,
 } from '../parallel/protocol.js';
 import type { Policy } from '../policy/policy.js';
+import type { Recipe } from '../recipe.js';
 import type { LevelRollout } from '../rollout/types.js';
 import { type Completions, sampleCompletions } from '../sampling/sampler.js';
 import type { Gradients } from '../train/gradients.js';
@@ -29,11 +30,13 @@ export interface Replica {
   readonly policy: Policy<unknown>;
   /** Of the policy's variables, in shared memory. */
   readonly layout: readonly WeightEntry[];
+  /** Makes surrogates. Default: by their recipes, from whatever module these name. */
+  readonly surrogateOf?: (recipe: Recipe) => Promise<Surrogate>;
 }
 
 /** Does a task with a policy that has the task's weights. Results have memory of their own, gradients the task's. */
 export function doTask(
-  { policy, layout }: Replica,
+  { policy, layout, surrogateOf = madeFrom }: Replica,
   task: Task,
   hooks: TaskHooks,
 ): Promise<TaskResults[keyof TaskResults]> {
@@ -43,7 +46,7 @@ export function doTask(
     case 'score':
       return score(levelOf(policy, task.level));
     case 'gradients':
-      return gradients(policy, layout, task);
+      return gradients(policy, layout, task, surrogateOf);
   }
 }
 
@@ -81,8 +84,9 @@ async function gradients(
   policy: Policy<unknown>,
   layout: readonly WeightEntry[],
   { terms: { level, loss, ...terms }, memory }: TaskOf<'gradients'>,
+  surrogateOf: (recipe: Recipe) => Promise<Surrogate>,
 ): Promise<PostedPass> {
-  const surrogate = loss.surrogate && (await madeFrom<Surrogate>(loss.surrogate));
+  const surrogate = loss.surrogate && (await surrogateOf(loss.surrogate));
   const objective: LossObjective = { ...loss, surrogate };
   const pass = await gradientPass(
     { ...terms, level: levelOf(policy, level), loss: objective },

@@ -27,6 +27,7 @@ export const BENCHMARKS = [
   'load',
   'vq',
   'rewards',
+  'distributed',
 ] as const;
 /** Names of the benchmarks. */
 export type BenchmarkName = (typeof BENCHMARKS)[number];

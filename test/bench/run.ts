@@ -1,5 +1,6 @@
 /**
- * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|rewards|all`, with the options that it
+ * Benchmarks: `npm run bench -- step|decode|train|kernels|memory|checkpointing|growth|load|vq|rewards|
+ * distributed|all`, with the options that it
  * prints when it does not understand; `npm run bench -- docs` writes the page.
  *
  * Variants of one thing run in turn, each implementation in a process of its own, and are checked to agree before
@@ -10,6 +11,7 @@ import { dirname } from 'node:path';
 import { selectBackend } from 'bicot/node';
 import { type Bench, startBench } from './benchmarks/bench.js';
 import { benchCheckpointing } from './benchmarks/checkpointing.js';
+import { benchDistributed } from './benchmarks/distributed.js';
 import { benchGrowth } from './benchmarks/growth.js';
 import { benchKernels } from './benchmarks/kernels.js';
 import { benchLoad } from './benchmarks/load.js';
@@ -35,6 +37,7 @@ const RUNS: Readonly<Record<BenchmarkName, (bench: Bench, size: SizeName) => Pro
   load: benchLoad,
   vq: benchVq,
   rewards: benchRewards,
+  distributed: benchDistributed,
 };
 
 /** Sizes that say most, where it is not S. */

@@ -68,7 +68,8 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['evaluation'],
   ['conformance'],
   ['doctor'],
-  ['index', 'browser', 'node', 'worker'],
+  ['worker', 'distributed'],
+  ['index', 'browser', 'node'],
 ];
 
 /** The room that a module is in: its folder of `src/`, or its own name. */

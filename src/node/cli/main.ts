@@ -41,8 +41,12 @@ const COMMANDS: Readonly<
     summary: 'writes what a run did, or several, into one HTML file',
     load: async () => (await import('./report.js')).reportCommand,
   },
+  worker: {
+    summary: 'works for trainings on other machines, over a queue',
+    load: async () => (await import('./worker.js')).workerCommand,
+  },
   watch: {
-    summary: 'shows a run, or several, in the browser while they go on',
+    summary: 'shows runs in the browser while they go on, or the workers of a queue',
     load: async () => (await import('./watch.js')).watchCommand,
   },
 };

@@ -1,4 +1,5 @@
 import { loadConfig } from './config/load.js';
+import { FLEET_HELP, FLEET_OPTIONS, onFleet } from './fleet.js';
 import { progressOutput } from './runs/progress.js';
 import { trainRun } from './runs/train-run.js';
 import { onlyName, parseArguments } from './usage.js';
@@ -14,6 +15,11 @@ files for TensorBoard, report.html. Ctrl-C saves and says how to go on.
   --json           one JSON object a line, for programs
   --help           this text
 
+On a fleet of workers (\`npx bicot worker\` on each machine, docs/distributed.md):
+
+${FLEET_HELP}
+  --tasks LIST     what workers do of sample,score,gradients,reward; default: all
+
 Exit status: 0 all steps are made, 1 an error, 2 not understood, 130 stopped and saved.`;
 
 /**
@@ -27,6 +33,8 @@ export async function trainCommand(args: readonly string[]): Promise<number> {
     set: { type: 'string', multiple: true },
     steps: { type: 'string' },
     json: { type: 'boolean' },
+    ...FLEET_OPTIONS,
+    tasks: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   });
   if (values.help) {
@@ -43,9 +51,6 @@ export async function trainCommand(args: readonly string[]): Promise<number> {
     ...(values.out === undefined ? [] : [`out=${JSON.stringify(values.out)}`]),
   ];
   const config = await loadConfig(file, overrides);
-  return trainRun({
-    config,
-    resume: 'never',
-    output: progressOutput(process.stdout, { json: values.json === true }),
-  });
+  const output = progressOutput(process.stdout, { json: values.json === true });
+  return trainRun({ ...{ config, resume: 'never', output }, ...(await onFleet(config, values, output)) });
 }

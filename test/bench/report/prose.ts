@@ -18,6 +18,7 @@ export const TITLES: Readonly<Record<BenchmarkName, string>> = {
   load: 'Loading a checkpoint',
   vq: 'Image tokens to pixels',
   rewards: 'Remote rewards',
+  distributed: 'Workers on a queue',
 };
 
 /** What each table shows. */
@@ -47,4 +48,7 @@ less what it held before the first tensor.`,
   rewards: `An ensemble of four services over HTTP on the same machine, each of which works on one image at a time and takes as long
 as stated. A request has 16 images, a service has four requests at most; what fails (HTTP 500, or a connection that ends) has
 cost the service its time and is asked for again. Every sample has its score in the end.`,
+  distributed: `Rollouts over BullMQ and a Redis on the same machine. A sample takes its time without the processor, as on a device of
+its own, so that more workers than cores say what the queue costs. Efficiency is the time of one worker by four times that of
+four.`,
 };

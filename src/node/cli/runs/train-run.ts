@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BicotError, isBicotError } from '../../../errors.js';
+import type { ExecutorSource } from '../../../parallel/executor.js';
 import type { Resume } from '../../../train/checkpoints/options.js';
 import type { Logger } from '../../../train/logger.js';
 import type { StepMetrics } from '../../../train/metrics.js';
@@ -21,6 +22,8 @@ export interface TrainRunOptions {
   readonly resume: Resume;
   readonly allowChanges?: boolean;
   readonly output: ProgressOutput;
+  /** Who computes. Default: this process, with the workers that the configuration says. */
+  readonly executor?: ExecutorSource;
 }
 
 /** Seconds between two reports on the disk. */
@@ -31,7 +34,13 @@ const REPORT_EVERY = 30;
  * @returns the exit status: 0 when the run is over, 130 when it was stopped and saved
  * @throws BicotError as `train`, `runFolder` and the run's setup do
  */
-export async function trainRun({ config, resume, allowChanges, output }: TrainRunOptions): Promise<number> {
+export async function trainRun({
+  config,
+  resume,
+  allowChanges,
+  output,
+  executor,
+}: TrainRunOptions): Promise<number> {
   const { definition, settings, origin } = config;
   const out = definition.out as string;
   const stop = stopOnSignals((line) => output.print(line));
@@ -52,7 +61,7 @@ export async function trainRun({ config, resume, allowChanges, output }: TrainRu
     const { train } = await import('../../../train/train.js');
     const lines = stepLines(definition.steps, output);
     for await (const { metrics, findings } of train({
-      ...trainOptions(definition, run, { resume, allowChanges }),
+      ...trainOptions(definition, run, { resume, allowChanges, executor }),
       ...{ loggers, signal: stop.signal },
       onProgress: lines.during,
     })) {
@@ -80,7 +89,7 @@ export async function trainRun({ config, resume, allowChanges, output }: TrainRu
 function trainOptions(
   definition: RunDefinition,
   { policy, rollout, reward, prompts }: StartedRun,
-  { resume, allowChanges = false }: { resume: Resume; allowChanges?: boolean },
+  { resume, allowChanges = false, executor }: Pick<TrainRunOptions, 'resume' | 'allowChanges' | 'executor'>,
 ) {
   const { steps, groupSize, promptsPerStep, seed, microBatch, updatesPerRollout, maxGradNorm, ema } =
     definition;
@@ -102,7 +111,7 @@ function trainOptions(
     ...{ policy, rollout, reward, prompts, steps, ...options },
     learningRate: scheduleOf(definition),
     objective: objectiveOf(definition.objective),
-    ...(workers > 0 && { parallel: { workers } }),
+    ...(executor ? { executor } : workers > 0 && { parallel: { workers } }),
     resume,
     checkpoints: {
       folder: join(out as string, 'checkpoints'),
