@@ -88,7 +88,7 @@ export interface TrainOptions<P, C> {
   /**
    * Short for `executor: workerThreads({ … })`: workers that each have a copy of the policy. `backend` and `tasks` let them
    * sample on one backend while this thread trains on another. Needs `policy.recipe`. A pool made with `workerPool` may stand
-   * here too. Default: no workers.
+   * here too. Default: as `executor` says.
    */
   readonly parallel?: ParallelOptions | WorkerPool<C>;
   /**

@@ -18,6 +18,7 @@ const WORDS: Readonly<Record<string, string>> = {
   browser: 'engines of pages, IndexedDB',
   node: 'engines of Node, files, commands',
   worker: 'what runs in a thread',
+  distributed: 'a training over a queue',
   doctor: 'a run examined before it starts',
   conformance: 'policies, rewards, backends checked',
   evaluation: 'how certain a mean is',

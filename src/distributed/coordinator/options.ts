@@ -26,7 +26,7 @@ export interface BullMqOptions {
   readonly groupsPerTask?: number;
   /** Backends of workers whose results are taken, by TensorFlow.js's names. Others give other last bits. Default: the one of this process. */
   readonly backends?: readonly string[];
-  /** A folder that this process and all workers see, for the weights, in place of Redis. */
+  /** A folder that this process and all workers see, for the weights. Default: they go through Redis. */
   readonly weightsFolder?: string;
   /** Seconds after which a job whose worker gives no sign of life is given to another. Longer than one pass takes. Default 60. */
   readonly stalledAfter?: number;

@@ -32,7 +32,7 @@ export interface RunWorkerOptions<P = never, C = never> {
   readonly config?: unknown;
   /** What it does. Default: all that it has the parts for. */
   readonly kinds?: readonly JobKind[];
-  /** Where a run that shares its weights in a folder has them, as this machine sees it. */
+  /** Where a run that shares its weights in a folder has them, as this machine sees it. Default: as the run says. */
   readonly weightsFolder?: string;
   /** The device, in words, for `bicot watch`. Default: the backend's name. */
   readonly device?: string;
