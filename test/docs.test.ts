@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
 import * as browser from 'bicot/browser';
+import * as distributed from 'bicot/distributed';
 import * as models from 'bicot/models';
 import * as janus from 'bicot/models/janus';
 import * as llamagen from 'bicot/models/llamagen';
@@ -75,6 +76,7 @@ async function run(module: string, names: readonly string[] = []): Promise<Recor
     '@tensorflow/tfjs': tf,
     bicot,
     'bicot/browser': browser,
+    'bicot/distributed': distributed,
     'bicot/models': models,
     'bicot/models/janus': janus,
     'bicot/models/llamagen': llamagen,
