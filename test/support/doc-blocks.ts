@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import * as bicot from 'bicot';
 import * as browser from 'bicot/browser';
 import * as demo from 'bicot/demo';
+import * as distributed from 'bicot/distributed';
 import * as models from 'bicot/models';
 import * as janus from 'bicot/models/janus';
 import * as llamagen from 'bicot/models/llamagen';
@@ -91,6 +92,7 @@ const MODULES: Record<string, unknown> = {
   '@tensorflow/tfjs': tf,
   bicot,
   'bicot/browser': browser,
+  'bicot/distributed': distributed,
   'bicot/demo': demo,
   'bicot/models': models,
   'bicot/models/janus': janus,

@@ -26,7 +26,8 @@ describe('the bicot command', () => {
     ],
     [['doctor', '--help'], /^usage: bicot doctor/],
     [['report', '--help'], /^usage: bicot report RUN\.\.\.[\s\S]*--out FILE/],
-    [['watch', '--help'], /^usage: bicot watch RUN\.\.\.[\s\S]*--port PORT/],
+    [['watch', '--help'], /^usage: bicot watch RUN\.\.\.[\s\S]*--port PORT[\s\S]*--redis URL/],
+    [['worker', '--help'], /^usage: bicot worker --config FILE[\s\S]*--kinds LIST[\s\S]*drained/],
   ])('answers %o', async (args, answer) => {
     expect(await main(args)).toBe(0);
     expect(printed.join('\n')).toMatch(answer);
