@@ -24,7 +24,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'docs/rewards/http.md': 'test/docs.test.ts',
   'docs/metrics.md': 'test/metrics-page.test.ts',
   'docs/rewards/vision.md': 'test/packages/vision/docs.test.ts',
-  'docs/rewards/t2i-r1.md': 'test/packages/vision/docs.test.ts',
 };
 
 /** A folder of its own for what code writes. */
