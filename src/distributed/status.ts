@@ -2,12 +2,20 @@ import { connect, loadPackages, type RedisConnection } from './connection.js';
 import { workersOf } from './coordinator/fleet.js';
 import { runInfoOf } from './wire/check.js';
 import { keysOf } from './wire/keys.js';
-import type { RunInfo, RunStats, WorkerInfo } from './wire/protocol.js';
+import type { JobKind, RunStats, WorkerInfo } from './wire/protocol.js';
 
 /** A fleet at one moment. */
 export interface FleetStatus {
   /** The run that it works for; absent without one. */
-  readonly run?: Pick<RunInfo, 'config' | 'kinds' | 'backends' | 'bicot'>;
+  readonly run?: {
+    /** Checksum of the configuration. */
+    readonly config: string;
+    readonly kinds: readonly JobKind[];
+    /** Whose results it takes. */
+    readonly backends: readonly string[];
+    /** bicot's version. */
+    readonly bicot: string;
+  };
   /** What its coordinator tells; absent while none does. */
   readonly stats?: RunStats;
   readonly workers: readonly WorkerInfo[];
