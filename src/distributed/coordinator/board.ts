@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { BicotError, isBicotError } from '../../errors.js';
@@ -459,6 +460,8 @@ export function board(tools: BoardTools): Board {
           work.callers.splice(work.callers.indexOf(caller), 1);
           if (work.callers.length === 0) settle(work, () => {});
         };
+        // As many as tasks wait, which is no leak.
+        if (signal) setMaxListeners(0, signal);
         signal?.addEventListener('abort', onAbort, { once: true });
         work.callers.push(caller);
         if (known) return;
