@@ -54,7 +54,10 @@ export interface Resources<C> {
   readonly coefficients?: Coefficients;
   /** Who computes. Default: the executor in the settings, if it is made already; else this thread does everything. */
   readonly pool?: Executor<C>;
-  /** What was sampled ahead, and the rewards of it. Default: it is sampled now. */
+  /**
+   * What was sampled ahead, and the rewards of it. Default: it is sampled now.
+   * @internal
+   */
   readonly collected?: Promise<Collected<unknown, C>>;
   /** Watches the metrics. Default: nobody. */
   readonly monitor?: (metrics: StepMetrics) => readonly Finding[];
