@@ -15,11 +15,11 @@ it('a job is late when an idle worker would be done with it first, and not befor
 
 it('a worker keeps several jobs where that hides the transfer and leaves the others theirs', () => {
   const job = { backlog: 8, transferSeconds: 0.01, computeSeconds: 1 };
-  expect(keepsOf(job)).toBe(2);
+  expect(keepsOf(job)).toBe(1);
   expect(keepsOf({ ...job, transferSeconds: 0.5 })).toBe(2);
   expect(keepsOf({ ...job, transferSeconds: 2.5 })).toBe(4);
   expect(keepsOf({ ...job, transferSeconds: 100 })).toBe(4);
-  expect(keepsOf({ ...job, transferSeconds: 0.5, backlog: 2 })).toBe(1);
+  expect(keepsOf({ ...job, transferSeconds: 0.5, backlog: 1 })).toBe(1);
   expect(keepsOf({ ...job, transferSeconds: 0.5, backlog: 0 })).toBe(1);
   expect(keepsOf({ ...job, computeSeconds: 0 })).toBe(1);
 });

@@ -8,8 +8,6 @@ export interface KeepsInput {
   readonly computeSeconds: number;
 }
 
-/** Tasks for each worker, of which two may wait in the queue: then one more taken leaves nobody without. */
-const PLENTY = 3;
 /** No worker takes more. */
 const MOST = 4;
 
@@ -18,8 +16,8 @@ const MOST = 4;
  * without. It decides when something is done, never what.
  */
 export function keepsOf({ backlog, transferSeconds, computeSeconds }: KeepsInput): number {
-  if (!(computeSeconds > 0) || backlog < PLENTY) return 1;
-  // At least one: what BullMQ itself does between two jobs takes time too.
-  const hiding = 1 + Math.max(1, Math.ceil(transferSeconds / computeSeconds));
+  // A result is sent only after the next job, where computing blocks: little to hide is not worth that.
+  if (!(computeSeconds > 0) || !(transferSeconds > 0.05 * computeSeconds)) return 1;
+  const hiding = 1 + Math.ceil(transferSeconds / computeSeconds);
   return Math.max(1, Math.min(MOST, hiding, Math.floor(backlog)));
 }
