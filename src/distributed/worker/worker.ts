@@ -235,7 +235,8 @@ async function workerOf<P, C>(
       try {
         await work();
       } finally {
-        await signs.leave().catch(() => {});
+        // A Redis that is away keeps no worker from ending: its signs vanish by themselves.
+        await Promise.race([signs.leave().catch(() => {}), sleep(5000)]);
       }
     },
   };

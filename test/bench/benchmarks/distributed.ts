@@ -74,6 +74,10 @@ export async function benchDistributed(bench: Bench, size: SizeName): Promise<Re
   } finally {
     await Promise.all(executors.map((one) => one.dispose()));
     for (const worker of workers) worker.kill('SIGTERM');
+    // Before their Redis goes, for which they would wait.
+    await Promise.all(
+      workers.map((worker) => worker.exitCode === null && new Promise((done) => worker.once('exit', done))),
+    );
     await redis.stop();
   }
   return { benchmark: 'distributed', size, comparisons: [comparison], skipped: [] };
