@@ -46,7 +46,7 @@ describe('npm run bench', () => {
     const growth = results.find(({ benchmark }) => benchmark === 'growth')?.growth ?? [];
     expect(growth.map(({ axis }) => axis)).toContain('image tokens');
     expect(circumstances.versions.tfjs).toBe('4.22.0');
-  }, 180_000);
+  }, 300_000);
 
   it.skipIf(whyNoTorch() !== undefined)(
     'PyTorch computes the same step',
