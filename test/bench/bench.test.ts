@@ -33,7 +33,7 @@ describe('npm run bench', () => {
   it('runs every benchmark, on values that agree', async () => {
     const { results, circumstances } = await bench('all', '--no-torch', '--workers', '1');
     expect(results.map(({ benchmark }) => benchmark)).toEqual([...BENCHMARKS]);
-    const others = ['growth', 'load', 'checkpointing', 'rewards'];
+    const others = ['growth', 'load', 'checkpointing', 'rewards', 'distributed'];
     for (const result of results.filter(({ benchmark }) => !others.includes(benchmark))) {
       expect(namesIn(result), result.benchmark).toContain('bicot, composed kernels');
     }
