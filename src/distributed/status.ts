@@ -25,7 +25,9 @@ export interface FleetStatus {
 
 /** Looks at a fleet again and again. */
 export interface FleetWatch {
+  /** What the queue says now. */
   look(): Promise<FleetStatus>;
+  /** Ends the connection. */
   close(): void;
 }
 

@@ -78,6 +78,7 @@ export interface ExecutorSource {
   /** For errors. */
   readonly name: string;
   /**
+   * Makes the executor of a policy.
    * @param policy stays the caller's
    * @returns the caller disposes it
    */

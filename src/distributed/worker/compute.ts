@@ -16,7 +16,10 @@ import type { JobData, JobKind } from '../wire/protocol.js';
 /** What a worker computes with, made on its own machine. */
 export interface WorkerParts<P = never, C = never> {
   /** Weights are overwritten by those of the run. */
-  readonly policy: Policy<C> & { dispose?(): void };
+  readonly policy: Policy<C> & {
+    /** Called when the worker ends. */
+    dispose?(): void;
+  };
   /** For jobs of the kind `reward`. */
   readonly reward?: RewardFunction<P>;
   /** Surrogates of one's own that the objective uses; jobs name them. */
