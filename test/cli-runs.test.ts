@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../src/image/png.js';
 import { type FaultServer, startFaultServer } from './support/fault-server.js';
+import { runRecords } from './support/run-records.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'bicot-cli-'));
@@ -50,14 +51,7 @@ function bicot(
   return new Promise<Finished>((resolve) => child.on('close', (status) => resolve({ status, out, err })));
 }
 
-const metrics = (run: string): string[] =>
-  readFileSync(join(work, run, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const { tokensPerSecond: _, seconds: __, calls: ___, ...same } = JSON.parse(line);
-      return JSON.stringify(same);
-    });
+const metrics = (run: string): string[] => runRecords(join(work, run));
 
 describe('bicot', { timeout: 120_000 }, () => {
   let server: FaultServer;

@@ -5,7 +5,6 @@
  *     npx tsx examples/emoji/evidence.ts --seeds 0,1,2 --backend wasm --jobs 2 --out examples/emoji/evidence.json
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from 'bicot/node';
 import { type EvidenceReport, type EvidenceRun, evidenceTable } from './evidence-table.js';
+import { weightsChecksum } from './model-file.js';
 import { demoSettings } from './settings.js';
 
 const { values: flags } = parseArgs({
@@ -53,12 +53,12 @@ await Promise.all(
   }),
 );
 runs.sort((a, b) => Number(a.shuffled) - Number(b.shuffled) || a.seed - b.seed);
-const base = fileURLToPath(new URL('./base/model.safetensors', import.meta.url));
+const base = fileURLToPath(new URL('./base', import.meta.url));
 const report: EvidenceReport = {
   date: new Date().toISOString().slice(0, 10),
   hardware: `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`,
   jobs: Number(flags.jobs),
-  weights: createHash('sha256').update(readFileSync(base)).digest('hex'),
+  weights: weightsChecksum(base),
   settings: demoSettings(),
   runs,
 };

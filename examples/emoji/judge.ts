@@ -91,6 +91,16 @@ function stands(place: string, first: JudgedObject, second: JudgedObject): boole
   return Math.hypot(first.column - second.column, first.row - second.row) < 1.5;
 }
 
+/** Whether both things are there, the first at its place of the second. */
+function areRelated(
+  { obj1, obj2, locality }: NonNullable<PromptRow['spatial_info']>,
+  objects: readonly JudgedObject[],
+): boolean {
+  const first = objects.find(({ noun }) => noun === obj1);
+  const second = objects.find(({ noun }) => noun === obj2);
+  return first !== undefined && second !== undefined && stands(locality, first, second);
+}
+
 /** How many of each are asked for: `[name, colour or undefined, number]`. */
 function demandsOf(row: PromptRow): [string, string | undefined, number][] {
   if (row.task_type === 'complex') {
@@ -145,11 +155,7 @@ export function createJudge(atlas: Atlas): Judge {
       }
     }
     if (rest.length > 0) return false;
-    if (!row.spatial_info) return true;
-    const { obj1, obj2, locality } = row.spatial_info;
-    const first = objects.find(({ noun }) => noun === obj1);
-    const second = objects.find(({ noun }) => noun === obj2);
-    return first !== undefined && second !== undefined && stands(locality, first, second);
+    return row.spatial_info === undefined || areRelated(row.spatial_info, objects);
   };
 
   const judgeAspects = (row: PromptRow, image: RgbImage): boolean[] => {
@@ -161,13 +167,7 @@ export function createJudge(atlas: Atlas): Judge {
           .length === number,
     );
     const foreign = objects.some((object) => demands.every(([noun]) => noun !== object.noun));
-    if (row.spatial_info) {
-      const { obj1, obj2, locality } = row.spatial_info;
-      const first = objects.find(({ noun }) => noun === obj1);
-      const second = objects.find(({ noun }) => noun === obj2);
-      aspects.push(first !== undefined && second !== undefined && stands(locality, first, second));
-    }
-    return [...aspects, !foreign];
+    return [...aspects, ...(row.spatial_info ? [areRelated(row.spatial_info, objects)] : []), !foreign];
   };
 
   return { judgeScene, judgeSample, judgeAspects };

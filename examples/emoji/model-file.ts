@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WordTokenizer } from 'bicot/models';
@@ -22,4 +24,11 @@ export async function loadEmojiModel(
     await readSafetensors(join(weights, 'model.safetensors')),
     tokenizer,
   );
+}
+
+/** SHA-256 of a folder's model.safetensors, in hexadecimal digits: which weights something was measured with. */
+export function weightsChecksum(folder: string): string {
+  return createHash('sha256')
+    .update(readFileSync(join(folder, 'model.safetensors')))
+    .digest('hex');
 }

@@ -1,8 +1,10 @@
 import type { EvaluatedSample, Evaluation, PromptRow, RgbImage } from 'bicot';
 import { type GridCell, imageGrid } from 'bicot/node';
 
-const ACCEPTED = [46, 160, 67] as const;
-const REJECTED = [207, 34, 46] as const;
+/** The frame of a picture that the judge accepts. */
+export const ACCEPTED = [46, 160, 67] as const;
+/** The frame of one that it rejects. */
+export const REJECTED = [207, 34, 46] as const;
 
 /** The picture with its prompt and plan; framed green where the judge accepts it, else red. */
 function cell({ sample, results }: EvaluatedSample<PromptRow>): GridCell[] {

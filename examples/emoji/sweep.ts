@@ -1,12 +1,3 @@
-/**
- * Finds the settings at which the base model draws best, so that training is compared with the best that sampling
- * alone can do:
- *
- *     npx tsx examples/emoji/sweep.ts --base examples/emoji/base --prompts 40 --out examples/emoji/base/sweep.json
- */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
 import { type BackendName, selectBackend, writeFileAtomic } from 'bicot/node';
@@ -18,7 +9,7 @@ import {
   emojiScores,
   type LevelSampling,
 } from './experiment.js';
-import { loadEmojiModel } from './model-file.js';
+import { loadEmojiModel, weightsChecksum } from './model-file.js';
 import { samplePrompts } from './prompts.js';
 import { demoSettings } from './settings.js';
 
@@ -39,9 +30,7 @@ const reward = emojiRewards(loadAtlas());
 const prompts = flags.seeds
   .split(',')
   .flatMap((seed) => samplePrompts('heldout', Number(flags.prompts), Number(seed)));
-const weights = createHash('sha256')
-  .update(readFileSync(join(flags.base, 'model.safetensors')))
-  .digest('hex');
+const weights = weightsChecksum(flags.base);
 
 const both = (level: LevelSampling): EmojiSampling => ({ semantic: level, token: level });
 const guided = (scale: number): LevelSampling => ({ guidance: { scale } });

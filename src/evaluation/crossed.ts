@@ -1,4 +1,5 @@
 import { BicotError } from '../errors.js';
+import { nanMoments } from '../objective/statistics.js';
 import { assertKnownOptions, assertNumber, POSITIVE_INTEGER } from '../options.js';
 import { uniformInteger, uniformStream } from '../tensor/noise.js';
 import type { BootstrapInterval } from './bootstrap.js';
@@ -38,12 +39,14 @@ export function crossedBootstrap(
   });
   const [runs, prompts] = checkedSize(table);
   const numbers = Float64Array.from(table.flat());
-  const ofRuns = table.map(mean);
-  const ofPrompts = Array.from({ length: prompts }, (_, p) => mean(table.map((row) => row[p] as number)));
-  const estimate = mean(ofRuns);
+  const ofRuns = nanMoments(table.map((row) => nanMoments(row).mean));
+  const ofPrompts = nanMoments(
+    Array.from({ length: prompts }, (_, p) => nanMoments(table.map((row) => row[p] as number)).mean),
+  );
+  const estimate = ofRuns.mean;
   const counts = { units: runs, numbers: numbers.length };
-  const varianceOfRuns = variance(ofRuns) / runs;
-  const varianceOfPrompts = variance(ofPrompts) / prompts;
+  const varianceOfRuns = ofRuns.std ** 2 / runs;
+  const varianceOfPrompts = ofPrompts.std ** 2 / prompts;
   if (varianceOfRuns + varianceOfPrompts === 0) {
     const note = 'all units are equal, and resampling cannot tell how others would differ';
     return { estimate, low: estimate, high: estimate, standardError: 0, ...counts, note };
@@ -53,7 +56,7 @@ export function crossedBootstrap(
     (varianceOfRuns + varianceOfPrompts) ** 2 /
     (varianceOfRuns ** 2 / (runs - 1) + varianceOfPrompts ** 2 / (prompts - 1));
   const ends = expandedInterval(drawn, confidence, freedom + 1);
-  return { estimate, ...ends, standardError: Math.sqrt(variance(drawn)), ...counts };
+  return { estimate, ...ends, standardError: nanMoments(drawn).std, ...counts };
 }
 
 /** Means of tables whose rows and columns are drawn anew. */
@@ -94,17 +97,4 @@ function checkedSize(table: readonly (readonly number[])[]): [runs: number, prom
     );
   }
   return [table.length, prompts];
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** Divided by n − 1. */
-function variance(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] as number;
-  const centre = sum / values.length;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += ((values[i] as number) - centre) ** 2;
-  return squares / (values.length - 1);
 }

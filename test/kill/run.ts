@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { uniformStream } from '../../src/tensor/noise.js';
+import { runRecords } from '../support/run-records.js';
 
 const { values: flags } = parseArgs({
   options: { kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '0' } },
@@ -57,12 +58,6 @@ function run(folder: string, killAfter?: number): Promise<{ over: boolean; text:
 interface Line {
   readonly step: number;
 }
-const timeless = (line: string): string => {
-  const { tokensPerSecond: _, seconds: __, calls: ___, ...rest } = JSON.parse(line);
-  return JSON.stringify(rest);
-};
-const records = (folder: string): string[] =>
-  readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map(timeless);
 const checkpoints = (folder: string): string[] => readdirSync(join(folder, 'checkpoints'));
 const stepsMade = (text: string): number[] =>
   [...text.matchAll(/^made (\d+)/gm)].map((match) => Number(match[1]));
@@ -72,7 +67,7 @@ try {
   const start = performance.now();
   check('an undisturbed run comes to its end', (await run(whole)).over);
   const seconds = (performance.now() - start) / 1000;
-  const wanted = records(whole);
+  const wanted = runRecords(whole);
   let kills = 0;
   for (let round = 0; kills < KILLS; round++) {
     const folder = join(work, `killed-${round}`);
@@ -97,7 +92,7 @@ try {
       if (first !== undefined) worst = Math.max(worst, furthest + 1 - first);
       furthest = Math.max(furthest, ...steps);
     }
-    const got = records(folder);
+    const got = runRecords(folder);
     check(
       `run ${round}, killed ${ofRound} times: one record for each step`,
       new Set(got.map((line) => (JSON.parse(line) as Line).step)).size === STEPS && got.length === STEPS,

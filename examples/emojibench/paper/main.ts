@@ -10,13 +10,13 @@
  */
 
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, openSync, readFileSync } from 'node:fs';
+import { mkdirSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { clock } from 'bicot/node';
+import { weightsChecksum } from '../../emoji/model-file.js';
 import { writePages } from './pages.js';
 import { readRecord } from './record.js';
 import { type PlannedRun, plannedRuns, protocolHash, QUICK, SETTINGS } from './settings.js';
@@ -38,9 +38,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const settings = flags.quick ? QUICK : SETTINGS;
 const runs = flags.runs ?? (flags.quick ? 'runs/paper-quick' : here('../runs'));
 const base = here('../base');
-const baseSha256 = createHash('sha256')
-  .update(readFileSync(join(base, 'model.safetensors')))
-  .digest('hex');
+const baseSha256 = weightsChecksum(base);
 
 if (!flags['report-only']) await makeRuns();
 const written = await writePages(settings, runs, flags.quick ? runs : undefined);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { importPatchCodebook } from 'bicot/models';
@@ -95,5 +95,5 @@ export async function writePages(settings: PaperSettings, folder: string, out?: 
   }
   const pages = await publishedPages(settings, folder);
   for (const [file, content] of Object.entries(pages)) await writeFileAtomic(join(ROOT, file), content);
-  return Object.keys(pages).filter((file) => existsSync(join(ROOT, file)));
+  return Object.keys(pages);
 }

@@ -1,14 +1,12 @@
 import { type RgbImage, tokenBatch } from 'bicot';
 import type { PatchCodebook } from 'bicot/models';
 import { type GridCell, imageGrid } from 'bicot/node';
+import { ACCEPTED, REJECTED } from '../../emoji/pictures.js';
 import { PICTURE } from '../../emoji/scene.js';
 import { EMOJI_BENCH } from '../world.js';
 import type { RunRecord, ShownSample } from './record.js';
 import type { Runs } from './runs.js';
-import { titleOf } from './tables.js';
-
-const ACCEPTED = [46, 160, 67] as const;
-const REJECTED = [207, 34, 46] as const;
+import { table, titleOf } from './tables.js';
 
 /**
  * The prompts that the results show, of the first six of each kind: the first whose picture by a run the judge accepts, or the first
@@ -77,9 +75,5 @@ export function planTable(runs: Runs): string {
       return [[task_type, prompt, ...verdicts]];
     }),
   );
-  return [
-    '| kind | prompt | base: plan, and the judge of its picture | BiCoT |',
-    '| --- | --- | --- | --- |',
-    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
-  ].join('\n');
+  return table(['kind', 'prompt', 'base: plan, and the judge of its picture', 'BiCoT'], rows, '---');
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { weightsChecksum } from '../../emoji/model-file.js';
 import { ARMS, armNamed } from './arms.js';
 import { remade } from './marked.js';
 import { publishedPages } from './pages.js';
@@ -11,9 +11,7 @@ import { valueIn } from './values.js';
 
 const FOLDER = 'examples/emojibench/runs';
 const records = readRecords(FOLDER);
-const base = createHash('sha256')
-  .update(readFileSync('examples/emojibench/base/model.safetensors'))
-  .digest('hex');
+const base = weightsChecksum('examples/emojibench/base');
 
 describe('the committed runs', () => {
   it('were made by the protocol, each once', () => {

@@ -14,13 +14,13 @@ import {
 import type { Atlas } from '../../emoji/atlas.js';
 import { type EmojiSampling, emojiRewards, emojiRollout, shuffledRewards } from '../../emoji/experiment.js';
 import { createJudge } from '../../emoji/judge.js';
+import { levelShares } from '../../emoji/level-shares.js';
 import { type EmojiModel, emojiContexts } from '../../emoji/model.js';
 import { samplePrompts } from '../../emoji/prompts.js';
 import { BENCH_WEIGHTS, benchMeasures, MEASURED } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import type { Arm } from './arms.js';
 import { trainOnBest } from './best-of-base.js';
-import { levelShares } from './level-shares.js';
 import type { CurvePoint, RunRecord, ShownSample } from './record.js';
 import { evaluationPrompts, type PaperSettings, stepsOf } from './settings.js';
 

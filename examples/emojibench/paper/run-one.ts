@@ -1,10 +1,7 @@
-/** Makes one run and writes its record; `main.ts` starts it, once for each run, so that runs share nothing. */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type BackendName, selectBackend } from 'bicot/node';
 import { loadAtlas } from '../../emoji/atlas-file.js';
-import { loadEmojiModel } from '../../emoji/model-file.js';
+import { loadEmojiModel, weightsChecksum } from '../../emoji/model-file.js';
 import { EMOJI_BENCH } from '../world.js';
 import { armNamed } from './arms.js';
 import { writeRecord } from './record.js';
@@ -45,13 +42,9 @@ emoji.model.dispose();
 const seconds = (performance.now() - started) / 1000;
 await writeRecord(flags.out, {
   ...outcome,
-  protocol: protocolHash(settings, arm, sha256(`${flags.base}/model.safetensors`)),
+  protocol: protocolHash(settings, arm, weightsChecksum(flags.base)),
   backend: backend.name,
   cost: { seconds: Math.round(seconds), samples, date: new Date().toISOString().slice(0, 10) },
 });
 const accepted = [...outcome.judge].filter((verdict) => verdict === '1').length / outcome.judge.length;
 console.log(`${arm.name} ${flags.seed}: judge ${(100 * accepted).toFixed(1)} %, ${seconds.toFixed(0)} s`);
-
-function sha256(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
-}

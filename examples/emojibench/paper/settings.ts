@@ -2,37 +2,19 @@ import { createHash } from 'node:crypto';
 import type { PromptRow } from 'bicot';
 import type { EmojiSampling } from '../../emoji/experiment.js';
 import { samplePrompts } from '../../emoji/prompts.js';
+import type { DemoSettings } from '../../emoji/settings.js';
 import { BENCH_WEIGHTS } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import { ARMS, type Arm } from './arms.js';
 
 /** What all runs share. Fixed before the runs of `runs/` were made, see PROTOCOL.md. */
-export interface PaperSettings {
-  readonly steps: number;
+export interface PaperSettings extends Omit<DemoSettings, 'promptsPerStep' | 'objective'> {
   /** Rolled out in a step: prompts times samples of each. */
   readonly samplesPerStep: number;
-  readonly groupSize: number;
-  readonly learningRate: number;
-  readonly warmupSteps: number;
-  /** The last step's rate, relative to the first ones'. */
-  readonly finalRate: number;
-  readonly maxGradNorm: number;
-  readonly microBatch: number;
-  /** Different prompts to train on, drawn with the run's seed. */
-  readonly trainingPrompts: number;
-  /** Held-out prompts, the same in all runs. */
-  readonly evaluationPrompts: number;
-  readonly samplesPerPrompt: number;
   /** Seeds of the arms of `main`, and of the others. */
   readonly seeds: { readonly main: readonly number[]; readonly others: readonly number[] };
-  /** Where the base draws best, on training prompts (`sweep.ts`). */
-  readonly baseSampling: EmojiSampling;
-  /** The same where it draws from the prompt alone. */
+  /** Where the base draws best from the prompt alone (`sweep.ts`, as `baseSampling`: on training prompts). */
   readonly baseSamplingWithoutPlan: EmojiSampling;
-  /** What training samples from, and trains. */
-  readonly trainSampling: EmojiSampling;
-  /** How trained models are evaluated. */
-  readonly trainedSampling: EmojiSampling;
   /** Of `best-of-base`: passes over the best samples, and its learning rate. */
   readonly supervised: { readonly epochs: number; readonly learningRate: number };
 }

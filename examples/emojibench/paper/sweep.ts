@@ -1,23 +1,15 @@
-/**
- * Where the base draws best, on training prompts (no held-out one is looked at):
- *
- *     npx tsx examples/emojibench/paper/sweep.ts --out examples/emojibench/base/sweep.json
- */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluate } from 'bicot';
 import { type BackendName, selectBackend, writeFileAtomic } from 'bicot/node';
 import { loadAtlas } from '../../emoji/atlas-file.js';
 import type { EmojiSampling } from '../../emoji/experiment.js';
 import { createJudge } from '../../emoji/judge.js';
-import { loadEmojiModel } from '../../emoji/model-file.js';
+import { levelShares } from '../../emoji/level-shares.js';
+import { loadEmojiModel, weightsChecksum } from '../../emoji/model-file.js';
 import { samplePrompts } from '../../emoji/prompts.js';
 import { benchMeasures } from '../rewards.js';
 import { EMOJI_BENCH } from '../world.js';
 import { armNamed } from './arms.js';
-import { levelShares } from './level-shares.js';
 import { rolloutOf } from './run-arm.js';
 
 const { values: flags } = parseArgs({
@@ -73,9 +65,7 @@ const best = (plan: boolean) =>
   rows.filter((row) => row.plan === plan).reduce((a, b) => (b.judge > a.judge ? b : a));
 console.log('best', JSON.stringify([best(true), best(false)]));
 if (flags.out) {
-  const weights = createHash('sha256')
-    .update(readFileSync(join(flags.base, 'model.safetensors')))
-    .digest('hex');
+  const weights = weightsChecksum(flags.base);
   const report = {
     weights,
     prompts: prompts.length,

@@ -18,9 +18,15 @@ export const signedInterval = ({ estimate, low, high }: Estimate): string =>
   `${signed(estimate)} (${signed(low)} to ${signed(high)})`;
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-/** A table in Markdown. */
-export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [row(head), row(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(row)].join('\n');
+/**
+ * A table in Markdown.
+ * @param align of all columns but the first, which is aligned left. Default: right
+ */
+export const table = (
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: '---:' | '---' = '---:',
+): string => [row(head), row(head.map((_, i) => (i === 0 ? '---' : align))), ...rows.map(row)].join('\n');
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -8,6 +8,7 @@ import { fleetLines, watchFleet } from 'bicot/distributed';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultServer, startFaultServer } from '../../support/fault-server.js';
 import { NO_REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
+import { runRecords } from '../../support/run-records.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'bicot-fleet-cli-'));
@@ -31,14 +32,7 @@ function bicot(args: readonly string[], during: (child: ChildProcess, out: strin
   );
 }
 
-const records = (run: string): string[] =>
-  readFileSync(join(work, run, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const { tokensPerSecond: _, seconds: __, calls: ___, ...same } = JSON.parse(line);
-      return JSON.stringify(same);
-    });
+const records = (run: string): string[] => runRecords(join(work, run));
 
 describe.skipIf(NO_REDIS)('a fleet from the command line', { timeout: 240_000 }, () => {
   let server: FaultServer;

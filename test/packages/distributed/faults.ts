@@ -18,6 +18,7 @@ import { badNetwork } from '../../support/bad-network.js';
 import { type FleetWorker, startWorker } from '../../support/fleet.js';
 import type { CoordinatorOptions } from '../../support/fleet-coordinator.js';
 import { NO_REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
+import { runRecords } from '../../support/run-records.js';
 import { bundled } from '../../support/worker-entry.js';
 
 const { values: flags } = parseArgs({
@@ -93,14 +94,7 @@ function coordinate(options: CoordinatorOptions): Coordinator {
 
 /** Records without times, and weights. */
 function outcomeIn(folder: string): string {
-  const records = readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const { tokensPerSecond: _, seconds: __, calls: ___, ...rest } = JSON.parse(line);
-      return JSON.stringify(rest);
-    });
-  return [...records, readFileSync(join(folder, 'weights.sha256'), 'utf8')].join('\n');
+  return [...runRecords(folder), readFileSync(join(folder, 'weights.sha256'), 'utf8')].join('\n');
 }
 
 /** Some key of a kind, if there is one. */

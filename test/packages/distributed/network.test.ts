@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCoordinator, startWorker } from '../../support/fleet.js';
 import { startRedis } from '../../support/redis-server.js';
+import { runRecords } from '../../support/run-records.js';
 
 const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
 const tag = String(process.pid);
@@ -50,14 +51,8 @@ describe.skipIf(!possible)('two hosts', () => {
     const redis = await startRedis([], { host: '10.77.31.1', prefix: on(HERE) });
     const queue = 'hosts';
     const outcome = (name: string): string => {
-      const records = readFileSync(join(folder, name, 'metrics.jsonl'), 'utf8')
-        .trim()
-        .split('\n');
-      const same = records.map((line) => {
-        const { tokensPerSecond: _, seconds: __, calls: ___, ...rest } = JSON.parse(line);
-        return JSON.stringify(rest);
-      });
-      return [...same, readFileSync(join(folder, name, 'weights.sha256'), 'utf8')].join('\n');
+      const weights = readFileSync(join(folder, name, 'weights.sha256'), 'utf8');
+      return [...runRecords(join(folder, name)), weights].join('\n');
     };
     for (const name of ['alone', 'hosts']) mkdirSync(join(folder, name));
     const steps = 4;

@@ -1,8 +1,8 @@
 import type { Evaluation, PromptRow } from 'bicot';
-import type { Judge } from '../../emoji/judge.js';
-import { parsePlan } from '../../emoji/plan.js';
-import { isMet, specOf } from '../../emoji/requirement.js';
-import { GRID } from '../../emoji/scene.js';
+import type { Judge } from './judge.js';
+import { parsePlan } from './plan.js';
+import { isMet, specOf } from './requirement.js';
+import { GRID } from './scene.js';
 
 /** Where samples go wrong. */
 export interface LevelShares {
@@ -16,7 +16,10 @@ const placed = (object: { noun?: string; color?: string; cell: number }): string
   `${object.color ?? ''} ${object.noun} ${object.cell}`;
 
 /** At which level samples go wrong, by kind of prompt. Judged by the data's own rule for plans, and the judge's eyes for pictures. */
-export function levelShares({ samples }: Evaluation<PromptRow>, judge: Judge): Record<string, LevelShares> {
+export function levelShares(
+  { samples }: Pick<Evaluation<PromptRow>, 'samples'>,
+  judge: Judge,
+): Record<string, LevelShares> {
   const tally = new Map<string, { plan: number; picture: number; all: number }>();
   for (const { sample } of samples) {
     const { task_type } = sample.prompt;
