@@ -1,42 +1,30 @@
 import { setMaxListeners } from 'node:events';
-import type { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { BicotError, isBicotError } from '../../errors.js';
-import { kernelSetting } from '../../kernels/choice.js';
 import { receivedError } from '../../parallel/errors.js';
 import type { ExecutorTask } from '../../parallel/executor.js';
-import { bullConnection, type Packages, type RedisConnection } from '../connection.js';
+import type { Packages, RedisConnection } from '../connection.js';
 import type { PublishedWeights } from '../weights/publish.js';
 import { answerOf } from '../wire/check.js';
-import { encode } from '../wire/codec.js';
 import type { Keys } from '../wire/keys.js';
-import { checksum, type Packed, pack } from '../wire/packed.js';
 import {
   type JobAnswer,
   type JobData,
   type JobKind,
-  type JobWeights,
   jobIdOf,
-  kindOf,
   MOST_STALLS,
-  PROTOCOL,
   type RunInfo,
   type RunStats,
   type WorkerInfo,
 } from '../wire/protocol.js';
+import { aloneness } from './alone.js';
+import { suspectAfter } from './finite.js';
 import { workersOf, workingOn } from './fleet.js';
 import { inspect, type Results } from './inspect.js';
 import { isLate } from './late.js';
-
-/** A task for whichever worker takes it. */
-export interface TaskSpec<K extends ExecutorTask> {
-  readonly task: K;
-  /** Plain data. */
-  readonly payload: unknown;
-  readonly weights?: JobWeights;
-  /** Rows, for speeds. */
-  readonly units: number;
-}
+import { openQueues } from './queues.js';
+import { throughput } from './throughput.js';
+import { type Caller, type TaskSpec, type Work, workOf } from './work.js';
 
 /** Where tasks are given out, and given again, until each has its result. */
 export interface Board {
@@ -68,23 +56,6 @@ export interface BoardTools {
   readonly say: (line: string) => void;
 }
 
-interface Work {
-  readonly id: string;
-  readonly kind: JobKind;
-  readonly task: ExecutorTask;
-  readonly data: Omit<JobData, 'backlog'>;
-  readonly payload: Packed;
-  readonly callers: { resolve: (value: never) => void; reject: (error: unknown) => void }[];
-  /** Of the next job. */
-  attempt: number;
-  /** In the queue: several if one is late. */
-  readonly jobs: Map<string, { taken?: { readonly by: string; readonly since: number } }>;
-  readonly failures: { readonly worker: string; readonly error: Error }[];
-  /** Whose result had numbers that are not finite, and its checksum. */
-  suspect?: { readonly worker: string; readonly sha256: string; times: number };
-  settled: boolean;
-}
-
 /** Jobs in the queue for each worker: one that is done and one that waits. */
 const QUEUED_PER_WORKER = 2;
 /** Attempts after which a task is given up, whatever the reasons were. */
@@ -92,7 +63,7 @@ const MOST_ATTEMPTS = 30;
 
 /** @param tools stay the caller's */
 export function board(tools: BoardTools): Board {
-  const { packages, redis, keys, run, weights, say } = tools;
+  const { redis, keys, run, weights, say } = tools;
   const works = new Map<string, Work>();
   const byJob = new Map<string, Work>();
   /** Jobs that nobody waits for any more and that could not be taken back. */
@@ -100,31 +71,19 @@ export function board(tools: BoardTools): Board {
   const waiting: Record<JobKind, Work[]> = { rollout: [], reward: [], gradient: [] };
   const dropped = new Map<string, string>();
   const redone: Record<string, number> = {};
-  const recent: { readonly at: number; readonly units: number }[] = [];
+  const speed = throughput();
+  const isAlone = aloneness(say, tools.waitForWorkers);
   const handling = new Set<string>();
   let workers: readonly WorkerInfo[] = [];
   let done = 0;
   let stopped: Error | undefined;
-  let alone: { readonly since: number; told: number } | undefined;
   let lastTouch = performance.now();
 
-  const options = { connection: bullConnection(tools.connection), prefix: keys.prefix };
-  const queues = new Map<JobKind, Queue>();
-  const events: QueueEvents[] = [];
-  for (const kind of run.kinds) {
-    const name = keys.queue(kind, run.config);
-    const queue = new packages.bullmq.Queue(name, { ...options, streams: { events: { maxLen: 200 } } });
-    const heard = new packages.bullmq.QueueEvents(name, options);
-    // The connection of the caller tells of what is wrong.
-    queue.on('error', () => {});
-    heard.on('error', () => {});
-    heard.on('completed', ({ jobId, returnvalue }) => void handle(jobId, kind, returnvalue).catch(fail));
-    heard.on('failed', ({ jobId, failedReason }) => void givenUp(jobId, failedReason).catch(fail));
-    heard.on('stalled', () => count('stalled'));
-    queues.set(kind, queue);
-    events.push(heard);
-  }
-  const queueOf = (kind: JobKind): Queue => queues.get(kind) as Queue;
+  const queues = openQueues(tools, {
+    completed: (jobId, kind, returned) => void handle(jobId, kind, returned).catch(fail),
+    failed: (jobId, reason) => void givenUp(jobId, reason).catch(fail),
+    stalled: () => count('stalled'),
+  });
   const count = (why: string): void => {
     redone[why] = (redone[why] ?? 0) + 1;
   };
@@ -142,7 +101,7 @@ export function board(tools: BoardTools): Board {
     for (const list of Object.values(waiting)) list.splice(0);
   };
 
-  const settle = (work: Work, outcome: (caller: Work['callers'][0]) => void): void => {
+  const settle = (work: Work, outcome: (caller: Caller) => void): void => {
     if (work.settled) return;
     work.settled = true;
     works.delete(work.id);
@@ -158,7 +117,7 @@ export function board(tools: BoardTools): Board {
   /** Removes a job; one that a worker has stays an orphan until that is done with it. */
   const takeBack = async (jobId: string, kind: JobKind, worker?: string): Promise<void> => {
     if (worker) await redis.unlink(keys.result(jobId, worker));
-    const removed = await queueOf(kind).remove(jobId);
+    const removed = await queues.of(kind).remove(jobId);
     if (removed === 1) orphans.delete(jobId);
     else orphans.set(jobId, kind);
   };
@@ -180,8 +139,8 @@ export function board(tools: BoardTools): Board {
     const backlog = (waiting[work.kind].length + inQueue(work.kind)) / Math.max(1, slots(work.kind));
     await redis.set(keys.payload(work.id), work.payload.stored, 'EX', run.ttl);
     const data: JobData = { ...work.data, backlog };
-    await queueOf(work.kind).add(work.task, data, { jobId, attempts: 1 });
-    await redis.expire(`${keys.prefix}:${keys.queue(work.kind, run.config)}:${jobId}`, run.ttl);
+    await queues.of(work.kind).add(work.task, data, { jobId, attempts: 1 });
+    await redis.expire(queues.jobKey(work.kind, jobId), run.ttl);
   };
 
   const redo = async (work: Work, jobId: string, why: string, worker?: string): Promise<void> => {
@@ -283,16 +242,12 @@ export function board(tools: BoardTools): Board {
     }
     const { value, nonFinite } = inspected;
     if (nonFinite) {
-      const { suspect } = work;
-      const same = suspect?.sha256 === result.sha256;
       const others = workingOn(workers, run.config, work.kind, dropped).some(({ id }) => id !== worker);
-      const times = (suspect?.times ?? 0) + 1;
-      const confirmed = same && (suspect?.worker !== worker || !others || times > 5);
-      if (!confirmed) {
-        work.suspect = { worker, sha256: result.sha256, times };
+      const suspect = suspectAfter(work.suspect, { worker, sha256: result.sha256 }, others);
+      if (suspect) {
+        work.suspect = suspect;
         return redo(work, jobId, `not finite: ${nonFinite}`, worker);
       }
-      // Two gave the same: it is what the weights give, and the training says what to do.
     } else if (work.suspect && work.suspect.worker !== worker) {
       await drop(
         work.suspect.worker,
@@ -301,7 +256,7 @@ export function board(tools: BoardTools): Board {
     }
     if (work.settled) return takeBack(jobId, work.kind, worker);
     done++;
-    recent.push({ at: performance.now(), units: work.data.units });
+    speed.add(work.data.units);
     byJob.delete(jobId);
     work.jobs.delete(jobId);
     settle(work, ({ resolve }) => resolve(value as never));
@@ -325,10 +280,13 @@ export function board(tools: BoardTools): Board {
     workers = await workersOf(redis, keys);
     for (const [jobId, work] of [...byJob]) await lookAfter(jobId, work);
     for (const [jobId, kind] of [...orphans]) {
-      const state = await queueOf(kind).getJobState(jobId);
+      const state = await queues.of(kind).getJobState(jobId);
       if (state !== 'active') await takeBack(jobId, kind);
     }
-    checkAlone();
+    const kinds = new Set([...works.values()].map(({ kind }) => kind));
+    const lacking = [...kinds].filter((kind) => slots(kind) === 0);
+    const error = isAlone({ lacking, workers, dropped });
+    if (error) stop(error);
     if (performance.now() - lastTouch > Math.min(60_000, run.ttl * 250)) {
       lastTouch = performance.now();
       await touch();
@@ -341,7 +299,7 @@ export function board(tools: BoardTools): Board {
     if (work.settled || !own || handling.has(jobId)) return;
     const answer = await redis.get(keys.answer(work.id));
     if (answer !== null) return handle(jobId, work.kind, answer);
-    const found = await queueOf(work.kind).getJobState(jobId);
+    const found = await queues.of(work.kind).getJobState(jobId);
     if (found === 'unknown') {
       // Not one that was taken away while this was asked.
       if (!byJob.has(jobId) || handling.has(jobId)) return;
@@ -354,7 +312,7 @@ export function board(tools: BoardTools): Board {
       delete own.taken;
       return;
     }
-    const job = await queueOf(work.kind).getJob(jobId);
+    const job = await queues.of(work.kind).getJob(jobId);
     if (found === 'completed') return handle(jobId, work.kind, job?.returnvalue);
     if (found === 'failed') return givenUp(jobId, job?.failedReason ?? 'no reason given');
     if (found !== 'active' || !job?.processedBy) return;
@@ -381,66 +339,22 @@ export function board(tools: BoardTools): Board {
     await queue(work, second);
   };
 
-  /** Says so while tasks wait and no worker is there. */
-  const checkAlone = (): void => {
-    const kinds = new Set([...works.values()].map(({ kind }) => kind));
-    const lacking = [...kinds].filter((kind) => slots(kind) === 0);
-    if (lacking.length === 0) {
-      if (alone && alone.told > 0) say('distributed: a worker is there.');
-      alone = undefined;
-      return;
-    }
-    const now = performance.now();
-    alone ??= { since: now, told: 0 };
-    const seconds = (now - alone.since) / 1000;
-    if (seconds > 2 && now - alone.told > 30_000) {
-      alone.told = now;
-      const refused = workers.find((one) => one.refused)?.refused;
-      say(
-        `distributed: no worker for ${lacking.join(', ')}: waiting for one (npx bicot worker).${refused ? ` One was refused: ${refused}` : ''}`,
-      );
-    }
-    if (seconds > tools.waitForWorkers) {
-      const dropouts = [...dropped].map(([id, reason]) => ` ${id} was dropped: ${reason}.`).join('');
-      stop(
-        new BicotError(
-          'worker',
-          `distributed: no worker for ${lacking.join(', ')} in ${tools.waitForWorkers} s (waitForWorkers).${dropouts} Start one: npx bicot worker --redis URL.`,
-        ),
-      );
-    }
-  };
-
   /** Nothing is there for ever, should this process vanish; nothing vanishes while it is needed. */
   const touch = async (): Promise<void> => {
     await weights.touch();
-    const all = run.kinds.flatMap((kind) => {
-      const name = `${keys.prefix}:${keys.queue(kind, run.config)}`;
-      return BULL_KEYS.map((key) => `${name}:${key}`);
-    });
-    for (const [jobId, work] of byJob) {
-      all.push(keys.payload(work.id), `${keys.prefix}:${keys.queue(work.kind, run.config)}:${jobId}`);
-    }
+    const all = queues.ownKeys();
+    for (const [jobId, work] of byJob) all.push(keys.payload(work.id), queues.jobKey(work.kind, jobId));
     await Promise.all(all.map((key) => redis.expire(key, run.ttl)));
   };
 
   return {
     async run(spec, signal) {
-      const bytes = encode(spec.payload);
-      const payload = await pack(bytes, { most: run.maxBytes, what: `a task ('${spec.task}')` });
+      const made = await workOf(spec, run);
       if (stopped) throw stopped;
       if (signal?.aborted) throw aborted(signal);
-      const { sha256, bytes: stored, raw } = payload;
-      const data: Work['data'] = {
-        ...{ protocol: PROTOCOL, config: run.config, kind: kindOf(spec.task), task: spec.task },
-        ...(spec.weights && { weights: spec.weights }),
-        ...{ kernels: kernelSetting(), payload: { sha256, bytes: stored, raw }, units: spec.units },
-      };
-      const { payload: _, ...named } = data;
-      // Of the bytes as they are, not as this version of zlib compresses them.
-      const id = checksum(Buffer.from(JSON.stringify([named, checksum(bytes)]))).slice(0, 40);
       return new Promise((resolve, reject) => {
-        const known = works.get(id);
+        const known = works.get(made.id);
+        const work = known ?? made;
         const caller = {
           resolve: (value: never): void => {
             signal?.removeEventListener('abort', onAbort);
@@ -450,10 +364,6 @@ export function board(tools: BoardTools): Board {
             signal?.removeEventListener('abort', onAbort);
             reject(error);
           },
-        };
-        const work: Work = known ?? {
-          ...{ id, kind: data.kind, task: spec.task, data, payload, callers: [], attempt: 0 },
-          ...{ jobs: new Map(), failures: [], settled: false },
         };
         const onAbort = (): void => {
           reject(aborted(signal));
@@ -465,7 +375,7 @@ export function board(tools: BoardTools): Board {
         signal?.addEventListener('abort', onAbort, { once: true });
         work.callers.push(caller);
         if (known) return;
-        works.set(id, work);
+        works.set(work.id, work);
         waiting[work.kind].push(work);
         void pump(work.kind).catch(fail);
       });
@@ -473,29 +383,16 @@ export function board(tools: BoardTools): Board {
     slots,
     watch,
     stats() {
-      const now = performance.now();
-      while (recent.length > 0 && now - (recent[0] as { at: number }).at > 10_000) recent.shift();
-      const [first] = recent;
-      const span = first ? Math.max(1, (now - first.at) / 1000) : 1;
       return {
         waiting: Object.values(waiting).reduce((sum, list) => sum + list.length, 0),
         ...{ queued: byJob.size, done, redone: { ...redone }, dropped: Object.fromEntries(dropped) },
-        unitsPerSecond: recent.reduce((sum, { units }) => sum + units, 0) / span,
+        unitsPerSecond: speed.unitsPerSecond(),
       };
     },
     stop,
-    async close(deleted) {
-      if (deleted) for (const one of queues.values()) await one.obliterate({ force: true });
-      await Promise.allSettled([...events, ...queues.values()].map((one) => one.close()));
-    },
+    close: queues.close,
   };
 }
-
-/** BullMQ's keys of a queue, besides its jobs. */
-const BULL_KEYS = [
-  ...['meta', 'id', 'wait', 'active', 'completed', 'failed', 'delayed', 'prioritized', 'paused', 'marker'],
-  ...['events', 'stalled', 'stalled-check', 'pc', 'limiter', 'waiting-children'],
-];
 
 function parsed(text: string): unknown {
   try {
