@@ -1,9 +1,15 @@
-/** Whether `npm run paper -- --quick` came out as it should: prints `ok` or `not ok` lines. */
-import { readRecords } from './record.js';
+/**
+ * Whether `npm run paper -- --quick` came out as it should: prints `ok` or `not ok` lines.
+ *
+ *     npx tsx examples/emojibench/paper/check-quick.ts FOLDER [AGAIN]
+ *
+ * AGAIN holds runs that were made a second time; they must be the same but for what they took.
+ */
+import { type RunRecord, readRecord, readRecords } from './record.js';
 import { runsOf } from './runs.js';
 import { QUICK } from './settings.js';
 
-const folder = process.argv[2] ?? 'runs/paper-quick';
+const [folder = 'runs/paper-quick', again] = process.argv.slice(2);
 const runs = runsOf(readRecords(folder), QUICK);
 const judged = (arm: string, subset = 'all'): number => runs.judged(arm, subset)?.estimate ?? Number.NaN;
 
@@ -21,4 +27,17 @@ check(
   judged('bicot') > judged('base-same') + 0.03,
   `${judged('bicot')} and ${judged('base-same')}`,
 );
+const withoutCost = (record?: RunRecord): string => JSON.stringify({ ...record, cost: undefined });
+if (again !== undefined) {
+  const twice = readRecords(again);
+  const different = twice.filter(
+    (record) => withoutCost(record) !== withoutCost(readRecord(folder, record.arm, record.seed)),
+  );
+  const names = different.map(({ arm, seed }) => `${arm} ${seed}`).join(', ');
+  check(
+    'the same seed gives the same run, bit for bit',
+    twice.length > 0 && different.length === 0,
+    `${twice.length} made twice${names && `, different: ${names}`}`,
+  );
+}
 process.exit(wrong > 0 ? 1 : 0);
