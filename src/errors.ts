@@ -23,11 +23,13 @@ export type BicotErrorCode =
 
 /** The one error class of the library. Compare `error.name` or `error.code`, not `instanceof`: the ESM and CJS builds each have their own class. */
 export class BicotError extends Error {
+  /** What to tell it by, whichever build it comes from. */
   override readonly name = 'BicotError';
   /** What kind of mistake this is. */
   readonly code: BicotErrorCode;
 
   /**
+   * An error to throw.
    * @param code what kind of mistake this is
    * @param message what was wrong, what was expected, what to do
    * @param options `cause`: the error underneath, if any

@@ -3,6 +3,7 @@ import type { Color } from './nouns.js';
 
 /** One entry of `atlas/atlas.json`, in the sheet's order. */
 export interface SpriteKey {
+  /** One of `NOUNS`, by its word or words: `hot dog`. */
   readonly noun: string;
   /** Absent: the natural colour. */
   readonly color?: Color;
@@ -18,6 +19,7 @@ export interface Sprite extends SpriteKey {
 export interface Atlas {
   /** Pixels of a sprite's side. */
   readonly size: number;
+  /** In the sheet's order: each noun in its natural colour, and in every `Color` if it comes in colours. */
   readonly sprites: readonly Sprite[];
 }
 

@@ -8,9 +8,13 @@ export type RewardWeights = Readonly<Partial<Record<RewardName, number>>>;
  * not, which changes nothing within a group.
  */
 export const REWARD_WEIGHTS = {
+  /** What the prompt asks for is there, by the rules for objects, places and numbers. */
   detector: 0.5,
+  /** What is there looks as asked for; abstains on places and numbers. */
   attribute: 0.35,
+  /** Cells are drawn cleanly, and not too many of them, whatever was asked for. */
   quality: 0.05,
+  /** The picture follows the sample's own plan, whatever was asked for. */
   faithful: 0.1,
 } as const satisfies RewardWeights;
 

@@ -31,14 +31,19 @@ export { REWARD_WEIGHTS } from './choose-rewards.js';
 
 /** How one level is sampled. */
 export interface LevelSampling {
+  /** Divides the logits. Default 1. */
   readonly temperature?: number;
+  /** The smallest set of tokens whose probability reaches this is sampled from. Default 1: all tokens. */
   readonly topP?: number;
+  /** Classifier-free guidance. Default: none. */
   readonly guidance?: GuidanceOptions;
 }
 
 /** How both levels are sampled. */
 export interface EmojiSampling {
+  /** The plan's words, `PLAN_TOKENS` at most. */
   readonly semantic: LevelSampling;
+  /** The picture's patches. */
   readonly token: LevelSampling;
 }
 
@@ -124,9 +129,11 @@ export function shuffledRewards(reward: RewardFunction<PromptRow>, seed: number)
 export interface EmojiScores {
   /** Mean trained reward: of each sample, the weighted mean of the rewards that spoke. */
   readonly overall: number;
+  /** The same of each kind of prompts, by `task_type`; kinds without a sample are absent. */
   readonly byTask: Readonly<Record<string, number>>;
   /** Share of samples that the held-out judge accepts. */
   readonly judge: number;
+  /** The judge's share of each kind of prompts, by `task_type`. */
   readonly judgeByTask: Readonly<Record<string, number>>;
 }
 

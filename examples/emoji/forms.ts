@@ -11,6 +11,7 @@ export type TaskType = (typeof TASK_TYPES)[number] | 'complex';
 
 /** A family of prompts of one wording, numbered. */
 export interface Form {
+  /** What its prompts are filed under, their `task_type`. */
   readonly task: TaskType;
   /** How often it is drawn, relative to the other forms of its task. */
   readonly weight: number;

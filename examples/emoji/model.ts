@@ -52,6 +52,7 @@ export function createEmojiModel(
 export interface EmojiModel {
   /** The caller disposes it. */
   readonly model: TransformerPolicy;
+  /** The image tokenizer, which holds no tensors. */
   readonly codebook: PatchCodebook;
 }
 

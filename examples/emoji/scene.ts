@@ -11,6 +11,7 @@ export const PICTURE = GRID * CELL;
 
 /** One thing in one cell. */
 export interface SceneObject {
+  /** One of `NOUNS`, by its word or words: `hot dog`. */
   readonly noun: string;
   /** Absent: its natural colour. */
   readonly color?: Color;
@@ -20,6 +21,7 @@ export interface SceneObject {
 
 /** What a picture shows. No two objects share a cell. */
 export interface Scene {
+  /** At most `GRID²`; their order changes nothing about the picture. */
   readonly objects: readonly SceneObject[];
 }
 

@@ -3,20 +3,29 @@ import type { EmojiSampling } from './experiment.js';
 
 /** Everything that the demo's result depends on, besides the seed and the base model. */
 export interface DemoSettings {
+  /** Steps of training: 65. */
   readonly steps: number;
+  /** B: 4. */
   readonly promptsPerStep: number;
+  /** G, samples of a prompt in a step: 16. */
   readonly groupSize: number;
+  /** The highest, after the warm-up: 5e-4. */
   readonly learningRate: number;
+  /** Steps in which the rate rises to its highest: 3. */
   readonly warmupSteps: number;
   /** The last step's rate, relative to the first ones'. */
   readonly finalRate: number;
+  /** Gradients are scaled down to this global norm: 1. */
   readonly maxGradNorm: number;
+  /** Samples per backward pass, which changes no result: 16. */
   readonly microBatch: number;
+  /** What training optimises: `balanced`, with a KL weight of 0.01. */
   readonly objective: Objective;
   /** Different prompts to train on. */
   readonly trainingPrompts: number;
   /** Held-out prompts of each evaluation. */
   readonly evaluationPrompts: number;
+  /** Pictures of a prompt in an evaluation: 4. */
   readonly samplesPerPrompt: number;
   /** Where the base draws best: found by `sweep.ts`, recorded in `base/sweep.json`. */
   readonly baseSampling: EmojiSampling;

@@ -9,9 +9,11 @@ import { TOKENIZER } from './vocabulary.js';
 export interface World {
   /** The kinds of prompts, in the order in which they take turns. */
   readonly tasks: readonly TaskType[];
+  /** The wordings that prompts are drawn from, of every task in `tasks`. */
   readonly forms: readonly Form[];
   /** Kept for evaluations: no reinforcement learning sees it. */
   readonly isHeldOut: (row: PromptRow) => boolean;
+  /** How often a picture of the corpus is not what its caption says. */
   readonly noise: NoiseRates;
   /** Share of the corpus whose pictures come without a plan, so that a model can draw from the prompt alone. */
   readonly planless: number;

@@ -19,6 +19,7 @@ export interface BrowserBackendOptions extends WebGpuOptions, KernelSettings {
 
 /** What was chosen. */
 export interface SelectedBrowserBackend {
+  /** The one that runs, as TensorFlow.js calls it too. */
   readonly name: BrowserBackendName;
   /** One line for people: what runs, and why a better one was passed over. */
   readonly description: string;

@@ -10,6 +10,7 @@ export interface CheckResult {
   readonly check: string;
   /** False for an `error` only. */
   readonly passed: boolean;
+  /** How much it matters; `ok` if nothing is to be said. */
   readonly level: CheckLevel;
   /** What was measured, and what is allowed. */
   readonly detail: string;
@@ -21,6 +22,7 @@ export interface CheckResult {
 export interface ConformanceReport<F extends CheckResult = CheckResult> {
   /** Whether no check found an error. */
   readonly passed: boolean;
+  /** In the order in which they ran; what is as it should be is among them. */
   readonly checks: readonly F[];
 }
 

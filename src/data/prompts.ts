@@ -5,6 +5,7 @@ import type { SpatialInfo } from '../rewards/spatial.js';
 
 /** One row of prompt data, in T2I-R1's format (arXiv 2505.00703). Columns of other data sets are dropped. */
 export interface PromptRow {
+  /** What the picture is asked for with, as a person writes it; never blank. */
   readonly prompt: string;
   /** T2I-R1 has `spatial`, `numeracy`, `color`, `complex`, `non`, `texture`, `shape` and `object`; others are allowed. */
   readonly task_type: string;
@@ -12,7 +13,9 @@ export interface PromptRow {
   readonly nouns: readonly string[];
   /** Nouns with their attributes ("purple elephant"), to be asked of a question-answering model. */
   readonly attr_nouns?: readonly string[];
+  /** Where one object stands to another, if the prompt says so. */
   readonly spatial_info?: SpatialInfo;
+  /** How many there shall be of some objects, if the prompt says so. */
   readonly numeracy_info?: readonly NumeracyItem[];
 }
 

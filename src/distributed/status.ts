@@ -10,6 +10,7 @@ export interface FleetStatus {
   readonly run?: {
     /** Checksum of the configuration. */
     readonly config: string;
+    /** What it has workers do. */
     readonly kinds: readonly JobKind[];
     /** Whose results it takes. */
     readonly backends: readonly string[];
@@ -18,6 +19,7 @@ export interface FleetStatus {
   };
   /** What its coordinator tells; absent while none does. */
   readonly stats?: RunStats;
+  /** Those that gave a sign of life lately, whether they work for the run or not. */
   readonly workers: readonly WorkerInfo[];
   /** Bytes that Redis uses, for everything in it. */
   readonly redisBytes: number;

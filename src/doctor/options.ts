@@ -42,6 +42,7 @@ export interface DoctorProgress {
   readonly rung: RungName;
   /** Rungs that are done. */
   readonly done: number;
+  /** Rungs of the whole ladder, those that are left out included. */
   readonly total: number;
   /** Steps of the probe that are done. */
   readonly probeStep?: number;

@@ -25,6 +25,7 @@ export const RUNGS: readonly RungName[] = [
 
 /** One rung of the ladder. */
 export interface Rung {
+  /** What was looked at. */
   readonly rung: RungName;
   /** False if something was found, and if it could not be looked at. */
   readonly passed: boolean;
@@ -48,6 +49,7 @@ export interface DoctorReport {
   readonly healthy: boolean;
   /** In the order of the rungs. */
   readonly findings: readonly Finding[];
+  /** The whole ladder, from the first rung, also what was not looked at. */
   readonly rungs: readonly Rung[];
 }
 

@@ -54,6 +54,7 @@ export interface BootstrapInterval {
   readonly estimate: number;
   /** NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
+  /** NaN where `low` is. */
   readonly high: number;
   /** The standard deviation of the replicates. */
   readonly standardError: number;

@@ -20,15 +20,19 @@ export interface CompareOptions<P> extends IntervalOptions {
 
 /** One measure of both evaluations, over all prompts or those of a type; of samples that both have a score of. */
 export interface ComparisonRow {
+  /** By its name in `CompareOptions.measures`; by default `total` or a reward's name. */
   readonly measure: string;
   /** Null: all prompts. */
   readonly type: string | null;
   /** Means of the prompts' means. NaN if no sample has both scores. */
   readonly a: number;
+  /** As `a`, of the second evaluation. */
   readonly b: number;
   /** b − a, and the ends of its interval. */
   readonly difference: number;
+  /** NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
+  /** NaN where `low` is. */
   readonly high: number;
   /** Of the sign-flip test over prompts, two-sided. */
   readonly p: number;
@@ -36,7 +40,9 @@ export interface ComparisonRow {
   readonly pHolm: number;
   /** Prompts whose mean is higher in b, equal, higher in a. */
   readonly wins: number;
+  /** What differs by rounding alone is equal. */
   readonly ties: number;
+  /** `wins`, `ties` and `losses` add up to `prompts`. */
   readonly losses: number;
   /** Prompts with at least one pair. */
   readonly prompts: number;
@@ -50,6 +56,7 @@ export interface ComparisonRow {
 
 /** Two evaluations beside each other: plain data. */
 export interface EvaluationComparison {
+  /** The share of such intervals that hold the truth: 0.95 unless asked for otherwise. */
   readonly confidence: number;
   /** By measure; of each, all prompts and then the types. */
   readonly rows: readonly ComparisonRow[];

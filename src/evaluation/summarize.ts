@@ -15,6 +15,7 @@ export interface SummarizeOptions<P> extends IntervalOptions {
 
 /** One measure, over all prompts or those of a type. */
 export interface SummaryRow {
+  /** By its name in `SummarizeOptions.measures`; by default `total` or a reward's name. */
   readonly measure: string;
   /** Null: all prompts. */
   readonly type: string | null;
@@ -22,6 +23,7 @@ export interface SummaryRow {
   readonly mean: number;
   /** The ends of the interval; NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
+  /** NaN where `low` is. */
   readonly high: number;
   /** Prompts with at least one score. */
   readonly prompts: number;
@@ -39,6 +41,7 @@ export interface SummaryRow {
 
 /** An evaluation in numbers: plain data. */
 export interface EvaluationSummary {
+  /** The share of such intervals that hold the truth: 0.95 unless asked for otherwise. */
   readonly confidence: number;
   /** By measure; of each, all prompts and then the types. */
   readonly rows: readonly SummaryRow[];

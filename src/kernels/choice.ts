@@ -69,8 +69,11 @@ export function kernelSetting(): KernelSetting {
 
 /** What `setKernels` chose, and whether the present backend has fused kernels at all, for some operations or all. */
 export function currentKernels(): {
+  /** What `setKernels` was told; `fused` until then. */
   readonly kernels: KernelChoice;
+  /** Whether the relaxed-SIMD build was asked for. */
   readonly fma: boolean;
+  /** Whether the present backend has fused kernels of any operation. */
   readonly available: boolean;
 } {
   const own = () =>

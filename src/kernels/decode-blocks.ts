@@ -19,9 +19,11 @@ export interface DecoderBlock {
   readonly mlpNorm: tf.Tensor1D;
   /** Query, key, value. */
   readonly attention: PackedLinear;
+  /** `[d, d]`: what attention gives, back to the stream. */
   readonly output: PackedLinear;
   /** Gate, up. */
   readonly gated: PackedLinear;
+  /** `[f, d]`: from the hidden width back to the stream. */
   readonly down: PackedLinear;
   /** Filled with the contexts'. */
   readonly cache: KeyValueCache;
@@ -29,6 +31,7 @@ export interface DecoderBlock {
 
 /** A stack of blocks, the norm after it and a head. */
 export interface Decoder {
+  /** From the first to the last; at least one. */
   readonly blocks: readonly DecoderBlock[];
   /** `[d]`: the gain. */
   readonly finalNorm: tf.Tensor1D;

@@ -15,12 +15,19 @@ export interface PatchCodebook {
   /** Pictures of `[N, length]` tokens. @throws BicotError `token-range` or `shape` */
   decode(tokens: TokenBatch): Promise<RgbImage[]>;
   /** Everything needed to make it again, ready for `encodeSafetensors`. */
-  export(): { tensors: Record<string, HostTensor>; metadata: Record<string, string> };
+  export(): {
+    /** `codes`: `[size, patch, patch, 3]`, U8. */
+    tensors: Record<string, HostTensor>;
+    /** `width` and `height` of a picture, in pixels. */
+    metadata: Record<string, string>;
+  };
 }
 
 /** Sizes of a patch codebook, in pixels. */
 export interface PatchGrid {
+  /** Of a picture. */
   readonly width: number;
+  /** Of a picture. */
   readonly height: number;
   /** Side of the square patches; divides width and height. */
   readonly patch: number;

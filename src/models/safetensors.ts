@@ -14,13 +14,17 @@ export type TensorDtype = 'F32' | 'I32' | 'U8';
 
 /** A tensor as plain host data. */
 export interface HostTensor {
+  /** Which typed array `data` is. */
   readonly dtype: TensorDtype;
+  /** Sizes of its axes; empty for a scalar. */
   readonly shape: readonly number[];
+  /** Row-major: Float32Array for `F32`, Int32Array for `I32`, Uint8Array for `U8`. */
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 
 /** What a safetensors file holds. */
 export interface Safetensors {
+  /** By name, in the file's order. */
   readonly tensors: Readonly<Record<string, HostTensor>>;
   /** Free-form strings (`__metadata__`). */
   readonly metadata: Readonly<Record<string, string>>;

@@ -24,6 +24,7 @@ export interface SelectBackendOptions extends WebGpuOptions, KernelSettings {
 
 /** What was chosen. */
 export interface SelectedBackend {
+  /** The one that runs, by the name that chooses it. */
   readonly name: BackendName;
   /** One line for people: what runs, and why a better one that is installed was passed over. */
   readonly description: string;

@@ -8,6 +8,7 @@ export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** One picture of a grid. */
 export interface GridCell {
+  /** Of any size; cells are as wide as the widest. */
   readonly image: RgbImage;
   /** Paragraphs below the picture (a prompt, a plan); each starts a line and wraps between words. */
   readonly caption?: readonly string[];

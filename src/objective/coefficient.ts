@@ -20,6 +20,7 @@ export type Coefficient = number | AdaptiveCoefficient;
 
 /** Where an adaptive coefficient stands. Plain data: save it, and a run goes on as if never stopped. */
 export interface CoefficientState {
+  /** What it is worth in the next update. */
   readonly value: number;
   /** What was measured last; absent before the first update. */
   readonly observed?: number;

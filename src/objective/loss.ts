@@ -83,7 +83,9 @@ export const LOSS_SETTINGS = [
 
 /** One level of `grpoLoss`. */
 export interface LossLevel {
+  /** Log-probs, advantages and weights; the caller's. */
   readonly input: LevelLossInput;
+  /** How the level's loss is made of them. */
   readonly objective: LossObjective;
 }
 

@@ -31,6 +31,7 @@ export interface LevelObjective {
   readonly surrogate: Surrogate;
   /** β: how strongly the reference pulls, fixed or adaptive. 0 needs no reference. */
   readonly klWeight: Coefficient;
+  /** How the KL is estimated from the tokens that were sampled; `k3` in every preset. */
   readonly klEstimator: KlKind;
   /** Multiply the KL by the ratio. */
   readonly klImportance: boolean;
@@ -46,9 +47,11 @@ export interface LevelObjective {
 
 /** How rewards become advantages. How several rewards become one is the ensemble's business. */
 export interface AdvantageObjective {
+  /** What deviations from the baseline are divided by. */
   readonly scale: AdvantageScale;
   /** Added to every spread: finite, not negative. */
   readonly epsilon: number;
+  /** What a sample is compared with. */
   readonly baseline: AdvantageBaseline;
   /** Advantages are clipped to ± this; `null`: not at all. */
   readonly clip: number | null;
@@ -62,6 +65,7 @@ export interface AdvantageObjective {
 export interface Objective {
   /** For logs. */
   readonly name: string;
+  /** The same for all levels. */
   readonly advantages: AdvantageObjective;
   /** One token mean over all levels together, instead of each level with its own normaliser. */
   readonly joint: boolean;
@@ -112,7 +116,9 @@ export function levelObjective(objective: Objective, name: LevelName): LevelObje
 
 /** What the coefficients of a level's loss are worth. */
 export interface LossCoefficients {
+  /** β. */
   readonly klWeight: number;
+  /** What the entropy bonus is multiplied by. */
   readonly entropyWeight: number;
 }
 

@@ -13,13 +13,19 @@ import type { ZeroVariance } from './zero-variance.js';
 export interface ObjectiveOptions extends Partial<LevelObjective> {
   /** For logs. */
   readonly name?: string;
+  /** What deviations are divided by: `group`, but `none` in `drGrpo`. */
   readonly scale?: AdvantageScale;
+  /** Added to every spread: 1e-4. Refused with the scale `none`. */
   readonly epsilon?: number;
+  /** What a sample is compared with: `mean`. */
   readonly baseline?: AdvantageBaseline;
   /** Advantages are clipped to ± this. */
   readonly advantageClip?: number | null;
+  /** What becomes of groups without spread: `keep`, but `{ resample: 3 }` in `dapo`. */
   readonly zeroVariance?: ZeroVariance;
+  /** Whether the KL penalty acts on those that are kept: true. Refused without a KL penalty. */
   readonly zeroVarianceKl?: boolean;
+  /** One token mean over all levels together: false, but true in `t2iR1`. */
   readonly joint?: boolean;
   /** What a level has of its own, by the level's name, e.g. `{ semantic: { weight: 2 } }`. */
   readonly levels?: ByLevel<Partial<LevelObjective>>;

@@ -14,6 +14,7 @@ import {
 
 /** How rewards became advantages; what `combineRewards` was given. */
 export interface RewardSharesInput extends TotalOptions {
+  /** `[N, K]`: what each reward gave each sample. */
   readonly table: RewardTable;
   /** Default `sum-then-normalize`. */
   readonly aggregation?: RewardAggregation;

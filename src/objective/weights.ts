@@ -13,7 +13,10 @@ export type Normalizer =
   | 'sequence-mean'
   | 'sequence-sum'
   | 'max-length'
-  | { readonly maxLength: number };
+  | {
+      /** L, above 0. */
+      readonly maxLength: number;
+    };
 
 /** The tokens of one level, for `tokenWeights`. */
 export interface LevelTokens {
@@ -23,6 +26,7 @@ export interface LevelTokens {
   readonly width: number;
   /** How much the level counts. Default 1. */
   readonly weight?: number;
+  /** What a token's weight is divided by. */
   readonly normalizer: Normalizer;
   /** The most tokens that a row may have, for `max-length`. */
   readonly maxLength?: number;

@@ -7,7 +7,13 @@ import { BicotError } from '../errors.js';
  * - `{ resample: n }`: like `drop`, and other prompts are sampled in their place, at most n times over in a step
  *   (DAPO's dynamic sampling, arXiv 2503.14476, §3.2). What is still missing then is done without.
  */
-export type ZeroVariance = 'keep' | 'drop' | { readonly resample: number };
+export type ZeroVariance =
+  | 'keep'
+  | 'drop'
+  | {
+      /** n, at least 1. */
+      readonly resample: number;
+    };
 
 /** How often a step may sample other prompts in place of flat groups. */
 export function resampleRounds(zeroVariance: ZeroVariance): number {

@@ -7,13 +7,17 @@ export type NamedVariables = Readonly<Record<string, tf.Variable>>;
 
 /** An 8-bit RGB image, row-major, `[height, width, 3]`. */
 export interface RgbImage {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Red, green and blue of each pixel, 0 to 255. */
   readonly data: Uint8Array;
 }
 
 /** A vocabulary of text tokens that a policy can read and emit. */
 export interface TextSpace {
+  /** Tells it from an image space. */
   readonly kind: 'text';
   /** V: valid ids are `[0, size)`. */
   readonly size: number;
@@ -27,11 +31,13 @@ export interface TextSpace {
 
 /** A vocabulary of image tokens that a policy can emit. */
 export interface ImageSpace {
+  /** Tells it from a text space. */
   readonly kind: 'image';
   /** V: valid ids are `[0, size)`. */
   readonly size: number;
   /** Tokens of one image. */
   readonly length: number;
+  /** There is none: an image is complete after `length` tokens. */
   readonly endToken?: undefined;
   /** Image tokens `[N, length]` to N pictures. */
   decode?(tokens: TokenBatch): Promise<RgbImage[]>;
@@ -42,6 +48,7 @@ export type TokenSpace = TextSpace | ImageSpace;
 
 /** The usual context: the text tokens that one sample is conditioned on. */
 export interface TokenContext {
+  /** `[C]`: the completion follows the last one. */
   readonly ids: Int32Array;
 }
 

@@ -2,9 +2,13 @@ import { BicotError } from '../errors.js';
 
 /** A box by its corners, as fractions of the image's sides; x grows rightward, y **downward**. */
 export interface Box {
+  /** The left edge. */
   readonly x0: number;
+  /** The upper edge. */
   readonly y0: number;
+  /** The right edge. */
   readonly x1: number;
+  /** The lower edge. */
   readonly y1: number;
 }
 
@@ -12,6 +16,7 @@ export interface Box {
 export interface Detection {
   /** The whole noun as the prompt row spells it (case and outer blanks do not matter). */
   readonly noun: string;
+  /** Where it is, all of it. */
   readonly box: Box;
   /** Confidence; only its order matters. */
   readonly score: number;

@@ -19,17 +19,23 @@ export interface Sample<Prompt = unknown> {
 
 /** The reward has an opinion. `value` must be finite. */
 export interface Score {
+  /** Tells it from an abstention and a failure. */
   readonly kind: 'score';
+  /** The higher, the better. */
   readonly value: number;
 }
 /** The reward does not apply to this sample (not a zero: it is left out of the sum, neutrally). */
 export interface Abstain {
+  /** Tells it from a score and a failure. */
   readonly kind: 'abstain';
+  /** Why it does not apply, for logs. */
   readonly reason?: string;
 }
 /** The reward should have scored but could not (not a zero either). */
 export interface Failure {
+  /** Tells it from a score and an abstention. */
   readonly kind: 'failure';
+  /** What went wrong, for logs and reports. */
   readonly reason: string;
   /** Asking once more can't help: the sample itself is at fault. Default false. */
   readonly permanent?: boolean;
@@ -62,6 +68,7 @@ export type RewardEvent =
   | {
       /** Results were known already. */
       readonly kind: 'cached';
+      /** How many. */
       readonly samples: number;
     };
 

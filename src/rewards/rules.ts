@@ -8,6 +8,7 @@ import { type SpatialInfo, spatialScore } from './spatial.js';
 
 /** How many of an object a prompt asks for. */
 export interface NumeracyItem {
+  /** The noun as detections have it, but for case and outer blanks. */
   readonly obj_name: string;
   /** A whole number, at least 1. */
   readonly num: number;
@@ -15,10 +16,13 @@ export interface NumeracyItem {
 
 /** The columns of a prompt row that the rules read. */
 export interface RuleRow {
+  /** What should be there; a noun that stands twice wants two boxes. */
   readonly nouns: readonly string[];
   /** Read with `reference` only: elsewhere what a row asks for decides which rule it has. */
   readonly task_type?: string;
+  /** A row that has it is scored by `spatialScore`. */
   readonly spatial_info?: SpatialInfo;
+  /** A row that has it, and no place, is scored by `numeracyScore`. */
   readonly numeracy_info?: readonly NumeracyItem[];
 }
 

@@ -14,7 +14,9 @@ import { checkedRuleOptions, type RuleOptions } from './rule-options.js';
 
 /** Object 1 stands at `locality` of object 2: `{ obj1: 'cat', obj2: 'bed', locality: 'on top of' }`. */
 export interface SpatialInfo {
+  /** The noun whose place is told. */
   readonly obj1: string;
+  /** The noun that it is told by. */
   readonly obj2: string;
   /** One of `LOCALITIES`. */
   readonly locality: string;

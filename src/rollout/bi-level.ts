@@ -19,6 +19,7 @@ export interface SampledPlan {
 export interface SemanticLevel<Prompt, Context> {
   /** A text space of the policy. */
   readonly space: string;
+  /** How plans are sampled; a text space needs `maxTokens`. */
   readonly sampling: SamplingOptions;
   /** What a plan of this prompt is conditioned on (the prompt in its planning template). */
   readonly context: (prompt: Prompt) => Context;
@@ -30,6 +31,7 @@ export interface SemanticLevel<Prompt, Context> {
 export interface TokenLevel<Prompt, Context> {
   /** An image space of the policy. */
   readonly space: string;
+  /** How image tokens are sampled; `maxTokens` may be left out: an image has the space's `length`. */
   readonly sampling: SamplingOptions;
   /** What an image is conditioned on (prompt and plan in the drawing template). */
   readonly context: (prompt: Prompt, plan: SampledPlan) => Context;
@@ -44,8 +46,11 @@ export interface TokenLevel<Prompt, Context> {
 
 /** How plans and images are sampled. */
 export interface BiLevelOptions<Prompt, Context> {
+  /** Who plans and draws, where a level has no policy of its own. */
   readonly policy: Policy<Context>;
+  /** The first level: from prompts to plans. */
   readonly semantic: SemanticLevel<Prompt, Context>;
+  /** The second level: from prompts and plans to images. */
   readonly token: TokenLevel<Prompt, Context>;
   /** Images drawn from each plan; must divide the group size. Default 1, as T2I-R1. */
   readonly imagesPerPlan?: number;

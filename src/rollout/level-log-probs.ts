@@ -15,7 +15,9 @@ import type { LevelRollout } from './types.js';
 
 /** The rows `[begin, end)` of a level. */
 export interface RowRange {
+  /** The first row, from 0. Default, where it may be left out: 0. */
   readonly begin: number;
+  /** One past the last row. Default, where it may be left out: all rows. */
   readonly end: number;
 }
 

@@ -8,11 +8,13 @@ import { assembleRollout } from './samples.js';
 
 /** How the one level is sampled. */
 export interface OneLevelOptions<Prompt, Context> {
+  /** Who samples; training updates it if it is the trained one. */
   readonly policy: Policy<Context>;
   /** The level's name in metrics and loss options. Default `token`. */
   readonly name?: LevelName;
   /** A token space of the policy. */
   readonly space: string;
+  /** How tokens are sampled; a text space needs `maxTokens`. */
   readonly sampling: SamplingOptions;
   /** What a sample of this prompt is conditioned on. */
   readonly context: (prompt: Prompt) => Context;

@@ -20,6 +20,7 @@ export interface RolloutRequest<Prompt> {
   readonly groupSize: number;
   /** The training step; another step draws other samples. */
   readonly step: number;
+  /** Keys the random numbers, with step, prompt, sample and level. */
   readonly seed: KeyPart;
   /** Stops the sampling with an error of code `aborted`. */
   readonly signal?: AbortSignal;

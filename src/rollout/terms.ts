@@ -5,6 +5,7 @@ import type { LevelRollout } from './types.js';
 
 /** Rows of a level with all that their part of the loss needs, on the host. R rows, N samples, `R · samplesPerRow = N`. */
 export interface LevelTerms<C> {
+  /** What was sampled, R rows of it. */
   readonly level: LevelRollout<C>;
   /** How the terms are made, with the coefficients' present values. */
   readonly loss: LossObjective;

@@ -25,11 +25,13 @@ export interface SamplingProgress {
 export interface SampleRequest<Context> {
   /** `[B]`. Neighbours that are the same object are computed once. */
   readonly contexts: readonly Context[];
+  /** Rows that go on from each context, at least 1. */
   readonly samplesPerContext: number;
   /** A key of `policy.spaces`. */
   readonly space: string;
   /** The random numbers of a row, one a token. Key them by the sample (`uniformStream`), never by the row. */
   readonly streams: (row: number) => UniformStream;
+  /** What is sampled from, and how many tokens at most. */
   readonly sampling: SamplingOptions;
   /** Stops the sampling between two tokens, with an error of code `aborted`. */
   readonly signal?: AbortSignal;

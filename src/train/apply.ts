@@ -6,7 +6,9 @@ import type { Optimizer } from './optimizer.js';
 
 /** How summed gradients become an update. */
 export interface ApplyOptions {
+  /** Changes the variables; stays the caller's. */
   readonly optimizer: Optimizer;
+  /** Of this one update. */
   readonly learningRate: number;
   /** Gradients are scaled down to this global norm. */
   readonly maxGradNorm: number;

@@ -9,7 +9,9 @@ import { type LossCoefficients, levelObjective, type Objective } from '../object
 
 /** Where a level's coefficients stand. Plain data. */
 export interface LevelCoefficients {
+  /** Of β, the weight of the KL penalty. */
   readonly kl: CoefficientState;
+  /** Of the weight of the entropy bonus. */
   readonly entropy: CoefficientState;
 }
 

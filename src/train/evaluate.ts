@@ -13,6 +13,7 @@ import { assertCount, throwIfAborted } from './guards.js';
 
 /** What to evaluate, on what. */
 export interface EvaluateOptions<P, C> {
+  /** Samples from the policy: `biLevelRollout`, `oneLevelRollout` or your own. */
   readonly rollout: RolloutFunction<P, C>;
   /** A reward or a `rewardEnsemble`. */
   readonly reward: RewardFunction<P>;
@@ -28,7 +29,12 @@ export interface EvaluateOptions<P, C> {
    * Sample in workers: a pool made with `workerPool`, which stays the caller's; or options with the policy that samples,
    * for workers that end with the evaluation. Default: this thread samples.
    */
-  readonly parallel?: WorkerPool<C> | (ParallelOptions & { readonly policy: Policy<C> });
+  readonly parallel?:
+    | WorkerPool<C>
+    | (ParallelOptions & {
+        /** The one that the rollout samples from; needs a `recipe`. */
+        readonly policy: Policy<C>;
+      });
   /** Who samples, and computes the rewards if that is a task of theirs; stays the caller's. Default: this thread. */
   readonly executor?: Executor<C>;
   /** Ends the evaluation with an error of code `aborted`. */
@@ -41,6 +47,7 @@ export interface EvaluateOptions<P, C> {
 export interface EvaluateProgress {
   /** Prompts that are done. */
   readonly prompts: number;
+  /** Prompts that will be done. */
   readonly total: number;
   /** Within the batch being sampled. */
   readonly detail?: RolloutProgress;
@@ -48,6 +55,7 @@ export interface EvaluateProgress {
 
 /** One sample and what was said about it. */
 export interface EvaluatedSample<P> {
+  /** The prompt, and what was made of it. */
   readonly sample: Sample<P>;
   /** Its prompt's index in the list (`sample.group` counts within a batch). */
   readonly promptIndex: number;
@@ -60,7 +68,12 @@ export interface EvaluatedSample<P> {
 /** The rewards of a policy, without training it. */
 export interface Evaluation<P = unknown> {
   /** Of the weighted total, over the samples that have one. NaN if none has. */
-  readonly total: { readonly mean: number; readonly std: number };
+  readonly total: {
+    /** NaN if no sample has a total. */
+    readonly mean: number;
+    /** Over all samples, whatever their prompt. */
+    readonly std: number;
+  };
   /** The rewards that training would use, by name. */
   readonly members: Readonly<Record<string, MemberStatistics>>;
   /** The rewards that are only watched, by name. */

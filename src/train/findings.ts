@@ -38,7 +38,9 @@ export type FindingSeverity = 'error' | 'warning' | 'note';
 
 /** Something that was measured and that a person should look at. */
 export interface Finding {
+  /** Which one it is; docs/doctor.md explains each. */
   readonly code: FindingCode;
+  /** How much it matters. */
   readonly severity: FindingSeverity;
   /** What is the matter, in plain language. */
   readonly message: string;

@@ -19,6 +19,7 @@ import { repeatHostRows } from '../tensor/repeat-rows.js';
 
 /** One level of a rollout with all that its loss needs, on the host. R rows, N samples, `R · samplesPerRow = N`. */
 export interface LevelBatch<C> extends LevelTerms<C> {
+  /** Of this level, with what it has of its own. */
   readonly objective: LevelObjective;
   /** Sampled by the policy that is trained. Others are neither scored again nor trained. */
   readonly own: boolean;

@@ -42,10 +42,15 @@ export interface LevelMetrics {
 
 /** Wall time of a step, in seconds. */
 export interface StepSeconds {
+  /** From the start of the step to the end of its last update. */
   readonly total: number;
+  /** Sampling. */
   readonly rollout: number;
+  /** Computing rewards, and waiting for those that are computed elsewhere. */
   readonly reward: number;
+  /** Scoring what was sampled under the reference. */
   readonly reference: number;
+  /** All updates of the step, forward and backward. */
   readonly update: number;
 }
 
@@ -53,6 +58,7 @@ export interface StepSeconds {
 export interface StepMetrics {
   /** From 0. */
   readonly step: number;
+  /** What the rewards gave. */
   readonly reward: {
     /** N: samples that were rolled out. */
     readonly samples: number;
@@ -69,7 +75,9 @@ export interface StepMetrics {
     /** The rewards that are only watched. */
     readonly monitors: Readonly<Record<string, RewardStatistics>>;
   };
+  /** What became of it. */
   readonly advantages: {
+    /** Over the whole batch, samples that are out left aside. */
     readonly std: number;
     /** Share of the sampled groups whose samples all got the same reward, and that teach nothing. */
     readonly zeroVarianceFraction: number;
@@ -82,9 +90,11 @@ export interface StepMetrics {
   readonly loss: number;
   /** Of the last update, before clipping. 0 if there was nothing to train on. */
   readonly gradNorm: number;
+  /** Of the step's updates. */
   readonly learningRate: number;
   /** Sampled tokens of all levels by the step's total time. */
   readonly tokensPerSecond: number;
+  /** Where the time went. */
   readonly seconds: StepSeconds;
   /** What it took to get the rewards, by member. */
   readonly calls: Readonly<Record<string, CallStatistics>>;
@@ -102,7 +112,9 @@ export function withoutTiming({
 
 /** Log-probs of one level, `[R · T]`, before the first and before the last update of a rollout. */
 export interface ScoredUpdates {
+  /** Before any update. */
   readonly first: Float32Array;
+  /** With one update, the same numbers. */
   readonly last: Float32Array;
 }
 

@@ -22,18 +22,41 @@ import { constant, type Schedule } from './schedule.js';
 import type { UpdateProgress } from './update.js';
 
 /** What a step is doing. */
-export type TrainProgress = { readonly step: number } & (
-  | { readonly phase: 'rollout'; readonly detail?: RolloutProgress }
-  | { readonly phase: 'reward' }
-  | { readonly phase: 'reference' }
-  | { readonly phase: 'save' }
-  | { readonly phase: 'update'; readonly detail?: UpdateProgress }
+export type TrainProgress = {
+  /** From 0. */
+  readonly step: number;
+} & (
+  | {
+      /** Prompts are sampled. */
+      readonly phase: 'rollout';
+      /** After a token; absent when the phase starts. */
+      readonly detail?: RolloutProgress;
+    }
+  | {
+      /** Samples are scored by the rewards. */
+      readonly phase: 'reward';
+    }
+  | {
+      /** Samples are scored by the reference. */
+      readonly phase: 'reference';
+    }
+  | {
+      /** A checkpoint is written. */
+      readonly phase: 'save';
+    }
+  | {
+      /** The policy is updated. */
+      readonly phase: 'update';
+      /** After a backward pass; absent when the phase starts. */
+      readonly detail?: UpdateProgress;
+    }
 );
 
 /** What to train, on what, and how. */
 export interface TrainOptions<P, C> {
   /** Updated in place. Only levels that this very object sampled are trained. */
   readonly policy: Policy<C>;
+  /** Samples from the policy: `biLevelRollout`, `oneLevelRollout` or your own. */
   readonly rollout: RolloutFunction<P, C>;
   /** A reward or a `rewardEnsemble`. */
   readonly reward: RewardFunction<P>;
@@ -41,11 +64,13 @@ export interface TrainOptions<P, C> {
   readonly prompts: readonly P[];
   /** Where to stop: the steps of the whole run, those before `startStep` included. */
   readonly steps: number;
+  /** What is optimised: a preset, `t2iR1()` for one, or your own. */
   readonly objective: Objective;
   /** G: samples per prompt, at least 2. Default 8. */
   readonly groupSize?: number;
   /** B. Default 4. */
   readonly promptsPerStep?: number;
+  /** The same at every step, or by step. */
   readonly learningRate: number | Schedule;
   /** Default `adamW()`, disposed at the end. One that is passed in stays the caller's. */
   readonly optimizer?: Optimizer;
@@ -125,6 +150,7 @@ type Absent =
 export interface TrainSettings<P, C>
   extends Required<Omit<TrainOptions<P, C>, Absent | 'parallel'>>,
     Pick<TrainOptions<P, C>, Absent> {
+  /** By step. */
   readonly learningRate: Schedule;
 }
 

@@ -48,7 +48,9 @@ export interface TrainStep<P = unknown, C = unknown> {
 
 /** What lives for the whole run. */
 export interface Resources<C> {
+  /** What it remembers goes on from step to step. */
   readonly optimizer: Optimizer;
+  /** What the KL penalty pulls towards. Default: nothing, as without a penalty. */
   readonly reference?: Reference<C>;
   /** Where adaptive coefficients stand before the step. Default: at their start. */
   readonly coefficients?: Coefficients;

@@ -19,6 +19,7 @@ export interface UpdateOptions<C = unknown> extends ApplyOptions {
   readonly ratioTolerance?: number;
   /** Workers of the policy, which then compute the gradients, if these are a task of theirs. Default: this thread does. */
   readonly pool?: Executor<C>;
+  /** Ends the update with an error of code `aborted`, the weights unchanged. */
   readonly signal?: AbortSignal;
   /** Called after each backward pass. */
   readonly onProgress?: (progress: UpdateProgress) => void;
@@ -28,6 +29,7 @@ type Settings<C> = UpdateOptions<C> & Required<Pick<UpdateOptions, 'where'>>;
 
 /** How far an update has come. */
 export interface UpdateProgress {
+  /** The one whose gradient is being added up. */
   readonly level: string;
   /** Samples of the level that are done. */
   readonly samples: number;

@@ -31,6 +31,7 @@ import { vqCases } from './vq.js';
 
 /** What one case of `checkBackend` found. */
 export interface BackendCheck extends CheckResult {
+  /** What the case is about: one operation, a gradient, a whole training step. */
   readonly kind: BackendCheckKind;
   /** The largest error that is allowed. */
   readonly tolerance: number;
@@ -52,7 +53,9 @@ export interface BackendReport extends ConformanceReport<BackendCheck> {
 
 /** How far `checkBackend` has come. */
 export interface BackendProgress {
+  /** Cases that were examined, this one included. */
   readonly done: number;
+  /** Cases to be examined. */
   readonly total: number;
   /** The case that was just examined. */
   readonly check: BackendCheck;

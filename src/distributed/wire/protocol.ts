@@ -87,13 +87,19 @@ export interface RunInfo {
 
 /** A worker, as it tells of itself. */
 export interface WorkerInfo {
+  /** Host, process and some random digits: one that is started anew is another. */
   readonly id: string;
+  /** Name of its machine. */
   readonly host: string;
+  /** Its process on that machine. */
   readonly pid: number;
   /** The backend and its device, in words. */
   readonly device: string;
+  /** As TensorFlow.js names it, such as `wasm`. */
   readonly backend: string;
+  /** Jobs that it takes: all that its setup can do, or those that it was told to. */
   readonly kinds: readonly JobKind[];
+  /** bicot's version. */
   readonly bicot: string;
   /** Of the run that it works for. */
   readonly config?: string;
@@ -101,6 +107,7 @@ export interface WorkerInfo {
   readonly refused?: string;
   /** Jobs that it takes at once. */
   readonly keeps: number;
+  /** It was told to end: what is under way is finished, and nothing else is taken. */
   readonly draining: boolean;
   /** Jobs done, by kind. */
   readonly done: Readonly<Partial<Record<JobKind, number>>>;
@@ -114,6 +121,7 @@ export interface RunStats {
   readonly waiting: number;
   /** Jobs in the queue. */
   readonly queued: number;
+  /** Tasks whose results workers gave, since this coordinator began. */
   readonly done: number;
   /** Jobs that were given again, and why. */
   readonly redone: Readonly<Record<string, number>>;

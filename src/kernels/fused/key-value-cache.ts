@@ -14,7 +14,9 @@ export const DECODE_ATTENTION = 'BicotDecodeAttention';
 
 /** What the cache kernels must know. */
 export interface CacheSizes extends Readonly<Record<string, number>> {
+  /** H. */
   readonly heads: number;
+  /** D, the channels of a head: keys and values are `[·, H·D]`. */
   readonly size: number;
   /** Sequences. */
   readonly slots: number;
@@ -29,17 +31,23 @@ export interface CacheSizes extends Readonly<Record<string, number>> {
  * backend's.
  */
 export interface CacheTensors extends Readonly<Record<string, tf.Tensor>> {
+  /** Rotated keys of all contexts. */
   readonly contextKeys: tf.Tensor;
+  /** Values of all contexts. */
   readonly contextValues: tf.Tensor;
+  /** Keys of the slots' own positions, written step by step. */
   readonly keys: tf.Tensor;
+  /** Values of the slots' own positions, written step by step. */
   readonly values: tf.Tensor;
 }
 
 /** A cache as kernels read it in a step. */
 export interface StoredCache {
+  /** Of one block; the cache disposes them. */
   readonly cache: CacheTensors;
   /** What `DECODE_ATTENTION` needs besides: of the rows of the step, the same for all blocks. */
   readonly rows: Readonly<Record<'cos' | 'sin' | 'lengths' | 'sources' | 'slots' | 'positions', tf.Tensor>>;
+  /** The same in every step. */
   readonly sizes: CacheSizes;
 }
 

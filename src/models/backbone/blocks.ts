@@ -31,7 +31,9 @@ export interface Block {
 
 /** What the models of this kind share: a stack of blocks and the norm after it. */
 export interface Backbone {
+  /** Attention heads; `d / heads` is even, as rotary embeddings turn pairs. */
   readonly heads: number;
+  /** Added to the mean square in every norm. */
   readonly rmsEpsilon: number;
   /** At least one. */
   readonly blocks: readonly Block[];
@@ -41,7 +43,9 @@ export interface Backbone {
 
 /** Keys and values of one block before the rotation, `[B·T, d]` each. */
 export interface BlockKeyValues {
+  /** Not yet rotated. */
   readonly keys: tf.Tensor2D;
+  /** As attention mixes them. */
   readonly values: tf.Tensor2D;
 }
 

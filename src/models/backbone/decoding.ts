@@ -12,7 +12,9 @@ import { type DecodeStep, type Head, type PackedBackbone, packBackbone } from '.
 
 /** What a decoding session of a backbone must know. */
 export interface BackboneDecoding {
+  /** Stays the caller's. */
   readonly backbone: Backbone;
+  /** What turns the normed stream into logits; stays the caller's. */
   readonly head: Head;
   /** The most tokens that will be decoded. */
   readonly maxTokens: number;

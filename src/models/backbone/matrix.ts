@@ -16,6 +16,7 @@ export interface Adapter {
 
 /** Whether adapters count. */
 export interface AdapterSwitch {
+  /** False: a matrix is its frozen weight alone. */
   on: boolean;
 }
 
@@ -23,6 +24,7 @@ export interface AdapterSwitch {
 export interface AdaptedMatrix {
   /** `[in, out]`, frozen. */
   readonly weight: tf.Tensor2D;
+  /** What is trained of it. */
   readonly adapter: Adapter;
 }
 

@@ -4,8 +4,10 @@ export interface LoadProgress {
   readonly tensor: string;
   /** Tensors loaded, and of how many. */
   readonly done: number;
+  /** Tensors that will be loaded. */
   readonly total: number;
   /** Bytes read, as they are stored, and of how many. */
   readonly bytes: number;
+  /** Bytes that will be read. */
   readonly totalBytes: number;
 }

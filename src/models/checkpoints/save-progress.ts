@@ -4,7 +4,9 @@ import type { WrittenTensor } from './write-checkpoint.js';
 export interface SaveProgress {
   /** The tensor that was written last, by its name in the checkpoint. */
   readonly tensor: string;
+  /** Tensors written, this one included. */
   readonly done: number;
+  /** Tensors that will be written. */
   readonly total: number;
 }
 

@@ -3,8 +3,11 @@ export type StoredDtype = 'F32' | 'F16' | 'BF16' | 'I32' | 'U8' | 'I64' | 'F64' 
 
 /** A tensor as a checkpoint describes it. */
 export interface StoredTensor {
+  /** As the file has it; unique in the checkpoint. */
   readonly name: string;
+  /** How its numbers are stored. */
   readonly dtype: StoredDtype;
+  /** Sizes of its axes, row-major; empty for a scalar. */
   readonly shape: readonly number[];
   /** The file it lies in. */
   readonly file: string;
@@ -14,7 +17,9 @@ export interface StoredTensor {
 
 /** Some rows of a tensor: `[begin, end)` of its first axis. */
 export interface RowRange {
+  /** The first row, from 0. */
   readonly begin: number;
+  /** One past the last row. */
   readonly end: number;
 }
 

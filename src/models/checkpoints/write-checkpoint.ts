@@ -8,8 +8,11 @@ import { DTYPE_BYTES, tensorBytes } from './tensor-source.js';
 
 /** A tensor to be written. */
 export interface WrittenTensor {
+  /** What the file calls it; unique in the checkpoint. */
   readonly name: string;
+  /** How its numbers are stored. */
   readonly dtype: StoredDtype;
+  /** Sizes of its axes, row-major; empty for a scalar. */
   readonly shape: readonly number[];
   /** Its bytes, little-endian, as `encodeFloats` makes them; called once, when it is its turn. */
   bytes(): Promise<Uint8Array> | Uint8Array;

@@ -10,22 +10,33 @@ export interface StepPlan {
   readonly groupSize: number;
   /** Of adapters; 0 trains the whole language model. */
   readonly rank: number;
+  /** Whether images are sampled with guidance, which decodes a second row beside each. */
   readonly guidance: boolean;
+  /** Tokens of a planning prompt. */
   readonly promptTokens: number;
+  /** Tokens of a plan; 0 without plans. */
   readonly planTokens: number;
+  /** Tokens of what an image is conditioned on. */
   readonly contextTokens: number;
   /** Whether blocks are computed again, or how many of them. */
   readonly checkpointing: boolean | number;
+  /** Whether the KL penalty scores all samples a second time. */
   readonly reference: boolean;
 }
 
 /** Multiplications and additions of a step, two for each product that is added. */
 export interface StepFlops {
+  /** Prompts and plans that are decoded. */
   readonly plans: number;
+  /** Image tokens that are decoded, with their unconditional twins under guidance. */
   readonly images: number;
+  /** Image tokens that are made pictures. */
   readonly pixels: number;
+  /** The reference's scores; 0 without one. */
   readonly reference: number;
+  /** One update: forward, backward, and blocks that are computed again. */
   readonly update: number;
+  /** All of these together. */
   readonly total: number;
 }
 

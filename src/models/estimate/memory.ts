@@ -31,7 +31,9 @@ export interface TrainingPlan {
 
 /** One line of an estimate. */
 export interface MemoryItem {
+  /** What takes it, and in which phase: `weights: image decoder`, `rollout: plans`. */
   readonly name: string;
+  /** 0 where the plan has no such thing. */
   readonly bytes: number;
 }
 

@@ -2,14 +2,17 @@ import type { VqDecoderConfig } from '../vq/config.js';
 
 /** Sizes of a decoder-only model of the LLaMA kind that writes images, perhaps text as well. */
 export interface ModelSizes {
+  /** Blocks: attention and a gated layer each. */
   readonly layers: number;
   /** d, the width of the residual stream. */
   readonly width: number;
   /** Of the gated layer. */
   readonly hidden: number;
+  /** Attention heads of a block. */
   readonly heads: number;
   /** Rows of the text embedding and columns of the text head; 0 without text. */
   readonly textVocabulary: number;
+  /** Columns of the image head: entries of the image tokenizer's codebook. */
   readonly imageVocabulary: number;
   /** Tokens of an image. */
   readonly imageLength: number;

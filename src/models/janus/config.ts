@@ -9,18 +9,25 @@ export interface JanusLanguageConfig {
   readonly width: number;
   /** Of the gated layer. */
   readonly hidden: number;
+  /** Blocks: attention and a gated layer each. */
   readonly layers: number;
+  /** Attention heads of a block. */
   readonly heads: number;
+  /** Positions that context and completion may take together. */
   readonly maxPositions: number;
+  /** Added to the mean square in every norm. */
   readonly rmsEpsilon: number;
+  /** Rotary base. */
   readonly ropeTheta: number;
 }
 
 /** Sizes of Janus-Pro. */
 export interface JanusConfig {
+  /** What reads prompts, and writes plans and image tokens. */
   readonly language: JanusLanguageConfig;
   /** Image tokens as the language model reads and writes them. */
   readonly image: {
+    /** V: columns of the image head, entries of the codebook. */
     readonly vocabulary: number;
     /** Width of the table of image tokens, before the aligner. */
     readonly embedding: number;

@@ -27,8 +27,14 @@ import type { JanusTokenIds, JanusTokenizer } from './tokenizer.js';
 
 /** Janus-Pro as a policy with a `text` and an `image` space. */
 export interface JanusPolicy extends Policy<JanusContext> {
+  /** Sizes of the language model and of the image decoder. */
   readonly config: JanusConfig;
-  readonly spaces: { readonly text: TextSpace; readonly image: ImageSpace };
+  readonly spaces: {
+    /** Plans. It encodes and decodes text if there is a tokenizer. */
+    readonly text: TextSpace;
+    /** `grid²` tokens a picture; it decodes them to pixels. */
+    readonly image: ImageSpace;
+  };
   /** Tokens with a meaning of their own. */
   readonly tokens: JanusTokenIds;
   /**

@@ -4,7 +4,9 @@ import type { JanusTokenizer } from './tokenizer.js';
 
 /** What the two speakers are called in the conversation that a prompt is written as. */
 export interface JanusRoles {
+  /** Before what is asked. */
   readonly user: string;
+  /** Before the plan or the image that answers. */
   readonly assistant: string;
 }
 

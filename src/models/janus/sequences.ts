@@ -9,6 +9,7 @@ import type { JanusParameters } from './parameters.js';
 
 /** What one sample of Janus is conditioned on: text tokens, the last one begin-of-image for an image. */
 export interface JanusContext {
+  /** `[C]`, begin-of-sentence first. */
   readonly ids: Int32Array;
   /**
    * Positions skipped before the last token. Default 0: a sample's positions are its own. T2I-R1 pads prompts on the right

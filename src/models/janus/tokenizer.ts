@@ -15,6 +15,7 @@ export interface JanusTokenIds {
 
 /** Text to ids and back. */
 export interface JanusTokenizer {
+  /** Those with a meaning of their own. */
   readonly tokens: JanusTokenIds;
   /** Ids that the tokenizer knows are below; the model's vocabulary may be larger. */
   readonly size: number;

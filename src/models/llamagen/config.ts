@@ -4,14 +4,27 @@ import { assertKnownOptions, assertNumber, POSITIVE } from '../../options.js';
 /** What a LlamaGen is conditioned on. */
 export type LlamaGenCondition =
   /** One of some classes: one token. */
-  | { readonly kind: 'class'; readonly classes: number }
+  | {
+      /** Contexts are numbers of classes. */
+      readonly kind: 'class';
+      /** How many there are: `[0, classes)`. */
+      readonly classes: number;
+    }
   /** A caption, as the features `[length, features]` of a text encoder: as many tokens as the caption has, `length` at most. */
-  | { readonly kind: 'text'; readonly features: number; readonly length: number };
+  | {
+      /** Contexts are captions. */
+      readonly kind: 'text';
+      /** Width of a feature, as the text encoder gives it. */
+      readonly features: number;
+      /** The most tokens of a caption. */
+      readonly length: number;
+    };
 
 /** Sizes of a LlamaGen, a LLaMA of image tokens (Sun et al. 2024, arXiv 2406.06525). */
 export interface LlamaGenConfig {
   /** d, the width of the residual stream. */
   readonly width: number;
+  /** Blocks: attention and a gated layer each. */
   readonly layers: number;
   /** Attention heads; `width / heads` must be a multiple of 4 (pairs of channels turn by row or by column). */
   readonly heads: number;
@@ -21,21 +34,31 @@ export interface LlamaGenConfig {
   readonly vocabulary: number;
   /** Image tokens in a row and in a column: an image has `grid²`. */
   readonly grid: number;
+  /** What stands before the image's tokens. */
   readonly condition: LlamaGenCondition;
   /** Rotary base. */
   readonly ropeTheta: number;
+  /** Added to the mean square in every norm. */
   readonly rmsEpsilon: number;
 }
 
 /** The sizes that the published code names; checkpoints were published of B, L, XL, XXL and 3B. */
 export const LLAMAGEN_SIZES = {
+  /** 0.11 billion weights with 16 384 image tokens, but for the condition's. */
   'GPT-B': { width: 768, layers: 12, heads: 12 },
+  /** 0.34 billion. */
   'GPT-L': { width: 1024, layers: 24, heads: 16 },
+  /** 0.77 billion. */
   'GPT-XL': { width: 1280, layers: 36, heads: 20 },
+  /** 1.4 billion. */
   'GPT-XXL': { width: 1536, layers: 48, heads: 24 },
+  /** 3.9 billion. */
   'GPT-XXXL': { width: 2560, layers: 48, heads: 40 },
+  /** 1.2 billion. */
   'GPT-1B': { width: 2048, layers: 22, heads: 32 },
+  /** 3.1 billion. */
   'GPT-3B': { width: 3200, layers: 24, heads: 32 },
+  /** 6.6 billion. */
   'GPT-7B': { width: 4096, layers: 32, heads: 32 },
 } as const satisfies Record<string, Pick<LlamaGenConfig, 'width' | 'layers' | 'heads'>>;
 

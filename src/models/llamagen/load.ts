@@ -60,7 +60,12 @@ export interface LlamaGenModel extends LlamaGenPolicy {
   /** Where it was loaded from. */
   readonly folder: CheckpointFolder;
   /** The files there that were read. */
-  readonly files: { readonly transformer: string; readonly tokenizer?: string };
+  readonly files: {
+    /** The transformer's weights, such as `c2i_B_256.pt`. */
+    readonly transformer: string;
+    /** The image tokenizer's, such as `vq_ds16_c2i.pt`; absent if none was read. */
+    readonly tokenizer?: string;
+  };
   /** The transformer's file, of which `saveLlamaGen` copies what bicot did not train. */
   readonly source: TensorSource;
   /** The transformer's tensors, by published name and by `blockPaths`; `[in, out]` for what is multiplied by, in pieces. The model's. */

@@ -28,9 +28,13 @@ import { llamaGenByte } from './tokenizer.js';
 
 /** LlamaGen as a policy with an `image` space. */
 export interface LlamaGenPolicy extends Policy<LlamaGenContext> {
+  /** Sizes of the transformer, and what it is conditioned on. */
   readonly config: LlamaGenConfig;
   /** Its `decode` is there if an image tokenizer is. */
-  readonly spaces: { readonly image: ImageSpace };
+  readonly spaces: {
+    /** `grid²` tokens a picture. */
+    readonly image: ImageSpace;
+  };
   /** The context without its condition. */
   unconditional(context: LlamaGenContext): LlamaGenContext;
   /**

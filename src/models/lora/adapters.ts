@@ -17,6 +17,7 @@ export type MatricesByPath = ReadonlyMap<string, tf.Tensor2D>;
 
 /** Adapters beside some of a model's matrices: all that is trained of it. */
 export interface LoraAdapters {
+  /** As asked for, defaults filled in. */
   readonly options: LoraSettings;
   /** Turns all of them off and on; `withoutAdapters` is the safe way. */
   readonly power: AdapterSwitch;

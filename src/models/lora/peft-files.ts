@@ -13,7 +13,9 @@ const TENSORS = 'adapter_model.safetensors';
 
 /** The files of a folder of adapters, as PEFT's `save_pretrained` lays them out. */
 export interface PeftFiles {
+  /** JSON: ranks, alphas, targets. */
   readonly 'adapter_config.json': Uint8Array;
+  /** A and B of every adapter, `[r, in]` and `[out, r]`. */
   readonly 'adapter_model.safetensors': Uint8Array;
 }
 

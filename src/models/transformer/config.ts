@@ -10,6 +10,7 @@ export interface TransformerConfig {
   readonly imageLength: number;
   /** d, the width of the residual stream. */
   readonly width: number;
+  /** Blocks: attention and a SwiGLU each. */
   readonly layers: number;
   /** Attention heads; `width / heads` must be even (rotary embeddings turn pairs). */
   readonly heads: number;
@@ -21,6 +22,7 @@ export interface TransformerConfig {
   readonly specialTokens: number;
   /** Rotary base. */
   readonly ropeTheta: number;
+  /** Added to the mean square in every norm. */
   readonly rmsEpsilon: number;
 }
 

@@ -16,15 +16,23 @@ import { isImageSpace, joinSequences } from './sequences.js';
 
 /** A unified text+image transformer as a policy with a `text` and an `image` space. */
 export interface TransformerPolicy extends Policy<TokenContext> {
+  /** Sizes and special tokens, defaults filled in. */
   readonly config: TransformerConfig;
-  readonly spaces: { readonly text: TextSpace; readonly image: ImageSpace };
+  readonly spaces: {
+    /** Plans. It encodes and decodes text if a `tokenizer` was given. */
+    readonly text: TextSpace;
+    /** `imageLength` tokens a picture. It decodes them if an `imageTokenizer` was given. */
+    readonly image: ImageSpace;
+  };
   /** Frees the variables. */
   dispose(): void;
 }
 
 /** What turns the model's tokens into text and pictures, and its first weights. */
 export interface TransformerParts {
+  /** Default: plans are ids without text. */
   readonly tokenizer?: Pick<TextSpace, 'encode' | 'decode'>;
+  /** Default: images are tokens without pixels. */
   readonly imageTokenizer?: Pick<ImageSpace, 'decode'>;
   /** Seed of the initial weights. Default 0. */
   readonly seed?: KeyPart;

@@ -46,7 +46,9 @@ export function convToHwio(values: Float32Array, shape: readonly number[]): Floa
 
 /** Numbers for `tf.tensor`. */
 export interface TfjsValues {
+  /** TensorFlow.js's: of a kernel `[height, width, in, out]`. */
   readonly shape: number[];
+  /** In the order of `shape`; copied only where that is another order. */
   readonly values: Float32Array;
 }
 

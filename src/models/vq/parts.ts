@@ -2,32 +2,47 @@ import { type VqDecoderConfig, vqLevels } from './config.js';
 
 /** A convolution, or the gain and shift of a normalisation. */
 export interface Affine<T> {
+  /** A kernel, in PyTorch `[out, in, height, width]`, or a gain, `[out]`. */
   readonly weight: T;
+  /** `[out]`. */
   readonly bias: T;
 }
 
 /** Two normalised convolutions beside the identity, or beside a 1×1 convolution where the channels change. */
 export interface ResidualBlock<T> {
+  /** Before the first convolution; channels that come in. */
   readonly norm1: Affine<T>;
+  /** 3×3, to the channels that go out. */
   readonly conv1: Affine<T>;
+  /** Before the second convolution; channels that go out. */
   readonly norm2: Affine<T>;
+  /** 3×3, as many channels. */
   readonly conv2: Affine<T>;
+  /** 1×1; absent where as many channels go out as come in. */
   readonly shortcut?: Affine<T>;
 }
 
 /** Attention of one head over all positions. */
 export interface AttentionBlock<T> {
+  /** Before query, key and value. */
   readonly norm: Affine<T>;
+  /** 1×1, as many channels. */
   readonly query: Affine<T>;
+  /** 1×1, as many channels. */
   readonly key: Affine<T>;
+  /** 1×1, as many channels. */
   readonly value: Affine<T>;
+  /** 1×1, of what attention mixed, before it is added to what came in. */
   readonly output: Affine<T>;
 }
 
 /** One resolution: residual blocks, each followed by its attention if there is any. */
 export interface LevelParts<T> {
+  /** One more than `resBlocks`; the first changes the channels. */
   readonly residual: readonly ResidualBlock<T>[];
+  /** As many, or none: only the lowest resolution attends. */
   readonly attention: readonly AttentionBlock<T>[];
+  /** 3×3 after the side was doubled; absent at the highest resolution. */
   readonly upsample?: Affine<T>;
 }
 
@@ -35,16 +50,24 @@ export interface LevelParts<T> {
 export interface VqParts<T> {
   /** `[codebookSize, embedding]` */
   readonly codebook: T;
+  /** 1×1, from the codebook's width to `latent` channels. */
   readonly postQuantization: Affine<T>;
+  /** 3×3, to the channels of the lowest resolution. */
   readonly input: Affine<T>;
+  /** At the lowest resolution, its channels kept. */
   readonly middle: {
+    /** Before the attention. */
     readonly first: ResidualBlock<T>;
+    /** Of all positions to all. */
     readonly attention: AttentionBlock<T>;
+    /** After the attention. */
     readonly second: ResidualBlock<T>;
   };
   /** From the lowest resolution to the highest. */
   readonly levels: readonly LevelParts<T>[];
+  /** Before the last convolution; channels of the highest resolution. */
   readonly outputNorm: Affine<T>;
+  /** 3×3, to red, green and blue. */
   readonly output: Affine<T>;
 }
 
@@ -52,6 +75,7 @@ export interface VqParts<T> {
 export interface NamedShape {
   /** In the layout of the original checkpoints, without the module's prefix. */
   readonly name: string;
+  /** PyTorch's: of a kernel `[out, in, height, width]`. */
   readonly shape: readonly number[];
 }
 

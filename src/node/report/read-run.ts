@@ -7,7 +7,10 @@ import { type RunPicture, readRunPicture } from './run-picture.js';
 import { fieldsOf, type RunStep, readRunStep, stepOf } from './run-step.js';
 
 /** A finding of a run: a `Finding` whose code may be of another version. */
-export type RunFinding = Omit<Finding, 'code'> & { readonly code: string };
+export type RunFinding = Omit<Finding, 'code'> & {
+  /** A `FindingCode`, or one of another version. */
+  readonly code: string;
+};
 
 /** What a run's folder tells. */
 export interface RunRecord {
@@ -19,7 +22,9 @@ export interface RunRecord {
   readonly config: unknown;
   /** Steps ascending, each once. */
   readonly steps: readonly RunStep[];
+  /** In the file's order. */
   readonly findings: readonly RunFinding[];
+  /** In the file's order; the pictures themselves are not read. */
   readonly pictures: readonly RunPicture[];
   /** When `metrics.jsonl` was last written to, in milliseconds since 1970; undefined without one. */
   readonly writtenAt?: number;

@@ -43,9 +43,13 @@ export interface ChartData {
 
 /** A number at the beginning and now: means over `over` steps. */
 export interface ChangeData {
+  /** `Reward`, or the monitor's name. */
   readonly name: string;
+  /** Mean of the first. */
   readonly from: number;
+  /** Mean of the last. */
   readonly to: number;
+  /** A twentieth of the steps that have a number, 1 to 20. */
   readonly over: number;
 }
 
@@ -61,12 +65,21 @@ export interface HeadlineData {
   readonly secondsLeft?: number;
   /** When the last step was written, in milliseconds since 1970. */
   readonly writtenAt?: number;
+  /** Of the mean reward; absent until a step has one. */
   readonly reward?: ChangeData;
   /** The monitor that judges. */
   readonly judge?: ChangeData;
+  /** How many there are of each severity. */
   readonly findings: Readonly<Record<'error' | 'warning' | 'note', number>>;
   /** The most severe, and of several the first. */
-  readonly worst?: { readonly severity: string; readonly code: string; readonly message: string };
+  readonly worst?: {
+    /** `error`, `warning` or `note`. */
+    readonly severity: string;
+    /** A `FindingCode`, or one of another version. */
+    readonly code: string;
+    /** What is the matter, in plain language. */
+    readonly message: string;
+  };
 }
 
 /** Findings of one kind. */

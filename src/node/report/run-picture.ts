@@ -2,12 +2,15 @@ import { fieldsOf, numberOf, stepOf } from './run-step.js';
 
 /** One picture of a run, as `pictures.jsonl` has it. */
 export interface RunPicture {
+  /** From 0. */
   readonly step: number;
   /** The same prompt through training, or of the best or the worst group of a step. */
   readonly kind: 'tracked' | 'best' | 'worst';
+  /** In words. */
   readonly prompt: string;
   /** Which of the tracked prompts it is. */
   readonly promptIndex?: number;
+  /** Of the best or the worst: which group of its step, from 0. */
   readonly group?: number;
   /** Which of its group. */
   readonly index: number;

@@ -2,6 +2,7 @@
 export interface RunReward {
   /** NaN where the step has none. */
   readonly mean: number;
+  /** Over the whole batch. NaN where the step has none. */
   readonly std: number;
   /** Samples that it could not score. 0 where the record does not say. */
   readonly failed: number;
@@ -11,11 +12,17 @@ export interface RunReward {
 
 /** One level in one step; see `LevelMetrics`. NaN where the record has no number. */
 export interface RunLevel {
+  /** KL(policy ‖ reference), k3. */
   readonly kl: number;
+  /** max |ratio − 1| before the first update. */
   readonly maxRatioDeviation: number;
+  /** In nats, of the distribution sampled from. */
   readonly entropy: number;
+  /** Share of the tokens whose gradient the clip removed. */
   readonly clipFraction: number;
+  /** Of the level's own gradient, before clipping. */
   readonly gradNorm: number;
+  /** Tokens of a row, the end token included. */
   readonly meanLength: number;
 }
 
@@ -25,14 +32,23 @@ export interface RunStep {
   readonly step: number;
   /** Mean of the weighted total. */
   readonly reward: number;
+  /** Samples that are out because of failures. 0 where the record does not say. */
   readonly dropped: number;
+  /** Those that are trained, by name. */
   readonly rewards: Readonly<Record<string, RunReward>>;
+  /** Rewards that are only watched, by name. */
   readonly monitors: Readonly<Record<string, RunReward>>;
+  /** By name. */
   readonly levels: Readonly<Record<string, RunLevel>>;
+  /** Share of the groups whose samples all got the same reward. */
   readonly zeroVarianceFraction: number;
+  /** Of the last update, before it. */
   readonly loss: number;
+  /** Of the last update, before clipping. */
   readonly gradNorm: number;
+  /** Of the step's updates. */
   readonly learningRate: number;
+  /** Sampled tokens of all levels, by wall time. */
   readonly tokensPerSecond: number;
   /** Wall time, in seconds. */
   readonly seconds: number;

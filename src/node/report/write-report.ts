@@ -32,7 +32,12 @@ export interface WrittenReport {
   /** Its size. */
   readonly bytes: number;
   /** What it says first, by run, in the order given. */
-  readonly runs: readonly { readonly name: string; readonly headline: HeadlineData }[];
+  readonly runs: readonly {
+    /** The folder's name; of two that are alike, the whole path. */
+    readonly name: string;
+    /** How far it is, what changed, and what was found. */
+    readonly headline: HeadlineData;
+  }[];
 }
 
 const OPTIONS = ['file', 'title', 'reloadSeconds', 'pictureMegabytes'];

@@ -9,6 +9,7 @@ import type { BackendName } from '../backend.js';
 
 /** A learning rate that rises in a straight line and falls again. */
 export interface LearningRate {
+  /** After the warm-up. */
   readonly peak: number;
   /** Default 0. */
   readonly warmupSteps?: number;
@@ -25,7 +26,13 @@ export interface RunSettings {
   /** A number stays the same. */
   readonly learningRate: number | LearningRate;
   /** A preset by name, with options: `{ preset: 'balanced', klWeight: 0.02 }`. Default `t2iR1`. */
-  readonly objective?: PresetName | ({ readonly preset: PresetName } & ObjectiveOptions) | Objective;
+  readonly objective?:
+    | PresetName
+    | ({
+        /** The one that the other options change. */
+        readonly preset: PresetName;
+      } & ObjectiveOptions)
+    | Objective;
   /** G. Default 8. */
   readonly groupSize?: number;
   /** B. Default 4. */
@@ -46,13 +53,20 @@ export interface RunSettings {
   readonly ema?: EmaOptions;
   /** Default: every 50 steps, the last 2, and the best one by `best`. */
   readonly checkpoints?: {
+    /** Steps between two. Default 50. */
     readonly every?: number;
+    /** The newest so many are kept. Default 2. */
     readonly keepLast?: number;
     /** The member or monitor by whose mean the best checkpoint is kept. Default: none is. */
     readonly best?: string;
   };
   /** Prompts of the evaluation that are drawn through training, the first so many. Default 4, every 50 steps. */
-  readonly track?: { readonly every?: number; readonly prompts?: number };
+  readonly track?: {
+    /** Steps between two pictures of a prompt. Default 50. */
+    readonly every?: number;
+    /** How many; 0 for none. Default 4. */
+    readonly prompts?: number;
+  };
   /** The run's folder. Default `runs/` and the configuration's name. */
   readonly out?: string;
 }
@@ -67,8 +81,11 @@ export interface MayBeDisposed {
 export interface RunParts<P, C> {
   /** With its first weights; disposed in the end if it can be. */
   readonly policy: Policy<C> & MayBeDisposed;
+  /** Samples from `policy`: `biLevelRollout`, `oneLevelRollout` or your own. */
   readonly rollout: RolloutFunction<P, C>;
+  /** A reward or a `rewardEnsemble`. */
   readonly reward: RewardFunction<P>;
+  /** Visited in shuffled epochs. Not empty. */
   readonly prompts: readonly P[];
   /** A prompt in words. Default: it itself, or what it has under `prompt`. */
   readonly promptText?: (prompt: P) => string;
@@ -76,7 +93,9 @@ export interface RunParts<P, C> {
   readonly promptOf?: (text: string) => P;
   /** What `bicot eval` does. Default: the training's own prompts and reward, which tells little of others. */
   readonly evaluation?: {
+    /** Not empty; what is trained on tells little of other prompts. */
     readonly prompts: readonly P[];
+    /** Default: the training's. */
     readonly reward?: RewardFunction<P>;
     /** Default 4. */
     readonly samplesPerPrompt?: number;

@@ -5,7 +5,9 @@ export type PictureKind = 'tracked' | 'best' | 'worst';
 
 /** One line of `pictures.jsonl`. */
 export interface PictureRecord {
+  /** Of training, from 0. */
   readonly step: number;
+  /** A prompt through training, or a sample of the step's best or worst group. */
   readonly kind: PictureKind;
   /** As text. */
   readonly prompt: string;

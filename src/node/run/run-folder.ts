@@ -25,14 +25,19 @@ export interface RunFolderOptions<P, C> extends WritingOptions {
 
 /** A folder that a run writes to. */
 export interface RunFolder<P, C> {
+  /** As it was given. */
   readonly path: string;
   /** For `train({ loggers })`. */
   readonly loggers: readonly Logger<P, C>[];
   /** Files, and the folder for `train({ checkpoints: { folder } })`. They are made when there is something to write. */
   readonly config: string;
+  /** `metrics.jsonl`: a line for each step. */
   readonly metrics: string;
+  /** `findings.jsonl`: a line for each finding of the monitor. */
   readonly findings: string;
+  /** `pictures.jsonl`: a line for each picture that was kept. */
   readonly pictures: string;
+  /** For `train({ checkpoints: { folder } })`. */
   readonly checkpoints: string;
 }
 

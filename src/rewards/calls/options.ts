@@ -19,12 +19,22 @@ export interface RewardCallOptions {
    * calls that failed together do not come back together. A service that says when to come back (`retryAfterMs` of what
    * was thrown) is believed, up to `most`. Default `{ first: 250, most: 30000 }`.
    */
-  readonly backoff?: { readonly first?: number; readonly most?: number };
+  readonly backoff?: {
+    /** At least 0. */
+    readonly first?: number;
+    /** At least `first`. */
+    readonly most?: number;
+  };
   /**
    * After so many failed calls in a row the reward is not asked for a while: its samples fail at once. Then one call is
    * tried. Default: it is always asked.
    */
-  readonly breaker?: { readonly failures: number; readonly pause: number };
+  readonly breaker?: {
+    /** Calls in a row, at least 1. */
+    readonly failures: number;
+    /** Until one call is tried, in milliseconds. */
+    readonly pause: number;
+  };
   /** Calls at once; others wait. Default 1 without `batchSize`, 4 with it. */
   readonly concurrency?: number;
   /** Samples per call. A batch with more is split, and fails in parts. Default: the whole batch. */

@@ -40,8 +40,11 @@ export interface RewardEnsemble<P = unknown> {
   readonly monitors: readonly string[];
   /** `[K]`, in the order of `members`. */
   readonly weights: readonly number[];
+  /** How the scores of a sample become one number; `sum` unless asked for otherwise. */
   readonly combination: RewardCombination;
+  /** How they become advantages; `sum-then-normalize` unless asked for otherwise. */
   readonly aggregation: RewardAggregation;
+  /** What an abstention counts as; `neutral` unless asked for otherwise. */
   readonly abstention: Abstention;
   /**
    * Runs every member on the batch. Members run concurrently, those with a gate after the one that decides it.

@@ -11,9 +11,11 @@ export type FailurePolicy = 'drop-sample' | 'drop-group' | 'stop';
 
 /** A failed reward, for logs. */
 export interface RewardFailure {
+  /** Its name in the ensemble. */
   readonly member: string;
   /** Index of the sample. */
   readonly sample: number;
+  /** What went wrong, as the reward said it. */
   readonly reason: string;
 }
 

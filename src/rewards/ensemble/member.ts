@@ -22,6 +22,7 @@ export interface RewardGate {
 
 /** One reward of an ensemble, with what to make of it. */
 export interface EnsembleMember<P = unknown> extends RewardPreparation {
+  /** Asked about a whole batch, or about what its gate lets through. */
   readonly reward: RewardFunction<P>;
   /** Its share in the total; any finite number, negative for a penalty. Default 1. */
   readonly weight?: number;

@@ -28,7 +28,12 @@ export interface EnsembleResult {
   /** `[N]`: the totals; NaN where a sample is out or all trained members abstained. */
   readonly total: Float64Array;
   /** Samples that are out because of failures, ascending, each with the reason. */
-  readonly dropped: readonly { readonly sample: number; readonly reason: string }[];
+  readonly dropped: readonly {
+    /** Its row in `table`. */
+    readonly sample: number;
+    /** Which members failed on it and why, or whose failure took its group along. */
+    readonly reason: string;
+  }[];
   /** The monitors' scores; NaN where one abstained or failed. */
   readonly monitors: RewardTable;
   /** What every member, trained or monitor, said about every sample. */

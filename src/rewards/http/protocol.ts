@@ -21,15 +21,34 @@ export interface RewardRequestSample {
 
 /** The body of a request. */
 export interface RewardRequest {
+  /** The version, as the service must speak it. */
   readonly protocol: typeof REWARD_PROTOCOL;
+  /** At least one; ids tell them apart, not their order. */
   readonly samples: readonly RewardRequestSample[];
 }
 
 /** What a service says about one sample: exactly one of `score`, `abstain` and `error`. */
 export type RewardAnswer =
-  | { readonly id: string; readonly score: number }
-  | { readonly id: string; readonly abstain: true; readonly reason?: string }
-  | { readonly id: string; readonly error: string };
+  | {
+      /** The sample's, from the request. */
+      readonly id: string;
+      /** Any finite number; the higher, the better. */
+      readonly score: number;
+    }
+  | {
+      /** The sample's, from the request. */
+      readonly id: string;
+      /** The reward does not apply to this sample. */
+      readonly abstain: true;
+      /** Why not, for logs. */
+      readonly reason?: string;
+    }
+  | {
+      /** The sample's, from the request. */
+      readonly id: string;
+      /** Why the sample could not be scored: it is a failure, and may be asked about again. */
+      readonly error: string;
+    };
 
 /** The body of an answer. */
 export interface RewardResponse {
@@ -41,6 +60,7 @@ export interface RewardResponse {
 
 /** What a service says at `/health`; more fields of its own are kept. */
 export interface RewardServiceHealth {
+  /** The version that it speaks; another one is refused. */
   readonly protocol: typeof REWARD_PROTOCOL;
   /** What the service calls itself, e.g. its model. */
   readonly name: string;

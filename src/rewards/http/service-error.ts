@@ -16,6 +16,7 @@ export interface RewardServiceErrorDetails {
  * Neither its message nor its fields have credentials, query strings or headers, and it has no `cause`, which might.
  */
 export class RewardServiceError extends Error implements RewardServiceErrorDetails {
+  /** What to tell it by, whichever build it comes from. */
   override readonly name = 'RewardServiceError';
   /** Whether the same request may succeed later: true for what a network or a busy service does, false for refusals. */
   readonly retryable: boolean;
@@ -24,7 +25,10 @@ export class RewardServiceError extends Error implements RewardServiceErrorDetai
   /** How long the service asks to wait (`Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number;
 
-  /** @param message which service, what happened, what to do */
+  /**
+   * An error to throw.
+   * @param message which service, what happened, what to do
+   */
   constructor(message: string, { retryable, status, retryAfterMs }: RewardServiceErrorDetails) {
     super(message);
     this.retryable = retryable;

@@ -4,6 +4,7 @@ import { BicotError } from '../../errors.js';
 export interface OnnxTensor {
   /** `float32`, `int64`, … */
   readonly type: string;
+  /** Sizes of the axes. */
   readonly dims: readonly number[];
   /** A typed array, row-major; of BigInt for `int64`. */
   readonly data: unknown;
@@ -25,6 +26,7 @@ export interface OnnxConfig {
 /** A model of transformers.js: named tensors in, named tensors out. The caller disposes both. */
 export interface OnnxModel {
   (inputs: OnnxTensors): Promise<OnnxTensors>;
+  /** What its `config.json` says. */
   readonly config: OnnxConfig;
   /** Ends its sessions. */
   dispose(): Promise<unknown>;
@@ -44,12 +46,19 @@ export interface OnnxLoader<Loaded> {
 
 /** The part of the package `@huggingface/transformers` (version 4) that rewards use. */
 export interface TransformersModule {
+  /** Asked first: which kind of model it is. */
   readonly AutoConfig: OnnxLoader<OnnxConfig>;
+  /** Models of text and pictures, for `imageTextSimilarity`. */
   readonly AutoModel: OnnxLoader<OnnxModel>;
+  /** Detectors, for `objectDetection`. */
   readonly AutoModelForZeroShotObjectDetection: OnnxLoader<OnnxModel>;
+  /** Vision-language models, for `yesNoModel`. */
   readonly AutoModelForImageTextToText: OnnxLoader<OnnxModel>;
+  /** Text to ids, for `imageTextSimilarity` and `objectDetection`. */
   readonly AutoTokenizer: OnnxLoader<OnnxTokenizer>;
+  /** Pictures and text to inputs, for `yesNoModel`. */
   readonly AutoProcessor: OnnxLoader<OnnxProcessor>;
+  /** Pictures to inputs, for `imageTextSimilarity` and `objectDetection`. */
   readonly AutoImageProcessor: OnnxLoader<OnnxProcessor>;
   /** A picture; the pixels are not copied. */
   readonly RawImage: new (

@@ -5,8 +5,11 @@ import type { YesNoModel } from './yes-no-model.js';
 
 /** The columns of a prompt row that `questionReward` reads by itself; a `PromptRow` has them. */
 export interface QuestionRow {
+  /** Rows of `spatial` and `numeracy` are abstained on: they are for a detector. */
   readonly task_type?: string;
+  /** Asked about one by one, where there are no `attr_nouns`. */
   readonly nouns?: readonly string[];
+  /** Nouns with their attributes, "purple elephant", asked about one by one. */
   readonly attr_nouns?: readonly string[];
 }
 

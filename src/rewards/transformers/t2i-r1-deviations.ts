@@ -3,6 +3,7 @@ export type T2iR1Member = 'hps' | 'git' | 'gdino' | 'orm';
 
 /** One way in which a reward is not the paper's. */
 export interface T2iR1Deviation {
+  /** By its name in T2I-R1's script. */
   readonly member: T2iR1Member;
   /** What T2I-R1 (arXiv 2505.00703; the code at commit 2d9d4d1) does. */
   readonly paper: string;

@@ -14,8 +14,10 @@ import { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-mo
 
 /** A row of T2I-R1's file, as `parsePromptRows` reads it. */
 export interface T2iR1Row extends RuleRow, QuestionRow {
+  /** What the picture as a whole is compared with and judged by. */
   readonly prompt: string;
   readonly task_type: string;
+  /** What the detector looks for, and what is asked about where there are no `attr_nouns`. */
   readonly nouns: readonly string[];
 }
 
@@ -40,7 +42,15 @@ export interface T2iR1RewardsOptions {
 export interface T2iR1Rewards extends Loaded {
   /** For `rewardEnsemble`, weights 1 as in the paper: an unweighted sum. */
   readonly members: Readonly<
-    Record<T2iR1Member, { readonly reward: RewardFunction<T2iR1Row>; readonly weight: number }>
+    Record<
+      T2iR1Member,
+      {
+        /** Its model is freed by `dispose`, unless the caller made it. */
+        readonly reward: RewardFunction<T2iR1Row>;
+        /** 1: what each counts in the sum. */
+        readonly weight: number;
+      }
+    >
   >;
   /** What is not as in the paper, and what that changes; `formatDeviations` writes it out. */
   readonly deviations: readonly T2iR1Deviation[];

@@ -8,7 +8,9 @@ export interface WordTokenizer {
 
 /** The tokens that begin an answer: ids without repetition, at least one each. */
 export interface AnswerTokens {
+  /** Ids of "Yes", "yes", " Yes" and " yes", as far as each is one token. */
   readonly yes: readonly number[];
+  /** Ids of "No", "no", " No" and " no", as far as each is one token. */
   readonly no: readonly number[];
 }
 

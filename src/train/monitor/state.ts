@@ -48,7 +48,9 @@ export interface SeriesStore {
 
 /** What a store remembers. Plain data. */
 export interface SeriesState {
+  /** By name: the last values, oldest first, NaN among them. */
   readonly values: Readonly<Record<string, readonly number[]>>;
+  /** By name: the first values that are not NaN. */
   readonly starts: Readonly<Record<string, readonly number[]>>;
 }
 
