@@ -3,29 +3,29 @@ import type { EmojiSampling } from './experiment.js';
 
 /** Everything that the demo's result depends on, besides the seed and the base model. */
 export interface DemoSettings {
-  /** Steps of training: 65. */
+  /** Of training. Default 65. */
   readonly steps: number;
-  /** B: 4. */
+  /** B. Default 4. */
   readonly promptsPerStep: number;
-  /** G, samples of a prompt in a step: 16. */
+  /** G. Default 16. */
   readonly groupSize: number;
-  /** The highest, after the warm-up: 5e-4. */
+  /** The highest, after the warm-up. Default 5e-4. */
   readonly learningRate: number;
-  /** Steps in which the rate rises to its highest: 3. */
+  /** In which the rate rises to its highest. Default 3. */
   readonly warmupSteps: number;
   /** The last step's rate, relative to the first ones'. */
   readonly finalRate: number;
-  /** Gradients are scaled down to this global norm: 1. */
+  /** Gradients are scaled down to this global norm. Default 1. */
   readonly maxGradNorm: number;
-  /** Samples per backward pass, which changes no result: 16. */
+  /** Samples per backward pass: memory, not results. Default 16. */
   readonly microBatch: number;
-  /** What training optimises: `balanced`, with a KL weight of 0.01. */
+  /** Default `balanced`, with a KL weight of 0.01. */
   readonly objective: Objective;
   /** Different prompts to train on. */
   readonly trainingPrompts: number;
   /** Held-out prompts of each evaluation. */
   readonly evaluationPrompts: number;
-  /** Pictures of a prompt in an evaluation: 4. */
+  /** In an evaluation. Default 4. */
   readonly samplesPerPrompt: number;
   /** Where the base draws best: found by `sweep.ts`, recorded in `base/sweep.json`. */
   readonly baseSampling: EmojiSampling;

@@ -10,7 +10,7 @@ export interface CheckResult {
   readonly check: string;
   /** False for an `error` only. */
   readonly passed: boolean;
-  /** How much it matters; `ok` if nothing is to be said. */
+  /** How much it matters; `ok` where all is as it should be. */
   readonly level: CheckLevel;
   /** What was measured, and what is allowed. */
   readonly detail: string;

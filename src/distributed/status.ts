@@ -10,7 +10,7 @@ export interface FleetStatus {
   readonly run?: {
     /** Checksum of the configuration. */
     readonly config: string;
-    /** What it has workers do. */
+    /** Jobs that it gives to workers. */
     readonly kinds: readonly JobKind[];
     /** Whose results it takes. */
     readonly backends: readonly string[];

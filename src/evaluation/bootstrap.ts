@@ -52,9 +52,9 @@ export interface BootstrapOptions extends IntervalOptions {
 export interface BootstrapInterval {
   /** NaN if there is no number at all. */
   readonly estimate: number;
-  /** NaN where nothing can be said, for the reason in `note`. */
+  /** The lower end; NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
-  /** NaN where `low` is. */
+  /** The upper end; NaN where `low` is. */
   readonly high: number;
   /** The standard deviation of the replicates. */
   readonly standardError: number;

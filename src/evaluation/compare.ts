@@ -24,25 +24,25 @@ export interface ComparisonRow {
   readonly measure: string;
   /** Null: all prompts. */
   readonly type: string | null;
-  /** Means of the prompts' means. NaN if no sample has both scores. */
+  /** Of the first evaluation: the mean of the prompts' means. NaN if no sample has both scores. */
   readonly a: number;
-  /** As `a`, of the second evaluation. */
+  /** The same of the second evaluation. */
   readonly b: number;
-  /** b − a, and the ends of its interval. */
+  /** b − a. */
   readonly difference: number;
-  /** NaN where nothing can be said, for the reason in `note`. */
+  /** The lower end of the interval of the difference; NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
-  /** NaN where `low` is. */
+  /** The upper end; NaN where `low` is. */
   readonly high: number;
   /** Of the sign-flip test over prompts, two-sided. */
   readonly p: number;
   /** Corrected for as many types as there are; of all prompts, p itself. */
   readonly pHolm: number;
-  /** Prompts whose mean is higher in b, equal, higher in a. */
+  /** Prompts whose mean is higher in b. */
   readonly wins: number;
-  /** What differs by rounding alone is equal. */
+  /** Prompts whose means are equal but for rounding. */
   readonly ties: number;
-  /** `wins`, `ties` and `losses` add up to `prompts`. */
+  /** Prompts whose mean is higher in a. */
   readonly losses: number;
   /** Prompts with at least one pair. */
   readonly prompts: number;

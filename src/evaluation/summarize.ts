@@ -21,9 +21,9 @@ export interface SummaryRow {
   readonly type: string | null;
   /** Of the prompts' means, each over the samples that have a score. NaN if none has. */
   readonly mean: number;
-  /** The ends of the interval; NaN where nothing can be said, for the reason in `note`. */
+  /** The lower end of the interval; NaN where nothing can be said, for the reason in `note`. */
   readonly low: number;
-  /** NaN where `low` is. */
+  /** The upper end; NaN where `low` is. */
   readonly high: number;
   /** Prompts with at least one score. */
   readonly prompts: number;

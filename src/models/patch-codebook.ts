@@ -16,7 +16,7 @@ export interface PatchCodebook {
   decode(tokens: TokenBatch): Promise<RgbImage[]>;
   /** Everything needed to make it again, ready for `encodeSafetensors`. */
   export(): {
-    /** `codes`: `[size, patch, patch, 3]`, U8. */
+    /** `codes`, `[size, patch, patch, 3]`, U8: the entries' pixels. */
     tensors: Record<string, HostTensor>;
     /** `width` and `height` of a picture, in pixels. */
     metadata: Record<string, string>;

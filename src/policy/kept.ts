@@ -2,11 +2,11 @@
 export interface KeptSet {
   /** `[rows · width · ceil(vocabulary / 8)]`; bit `v & 7` of byte `v >> 3` is set when entry `v` was kept. */
   readonly bits: Uint8Array;
-  /** Of the token batch. */
+  /** R: rows of the token batch. */
   readonly rows: number;
   /** T: the padded length. */
   readonly width: number;
-  /** V. */
+  /** V: entries of the token space. */
   readonly vocabulary: number;
 }
 

@@ -16,7 +16,7 @@ export interface Box {
 export interface Detection {
   /** The whole noun as the prompt row spells it (case and outer blanks do not matter). */
   readonly noun: string;
-  /** Where it is, all of it. */
+  /** Around the whole object. */
   readonly box: Box;
   /** Confidence; only its order matters. */
   readonly score: number;

@@ -20,9 +20,9 @@ export interface RuleRow {
   readonly nouns: readonly string[];
   /** Read with `reference` only: elsewhere what a row asks for decides which rule it has. */
   readonly task_type?: string;
-  /** A row that has it is scored by `spatialScore`. */
+  /** Without `reference`, a row that has it is scored by `spatialScore`. */
   readonly spatial_info?: SpatialInfo;
-  /** A row that has it, and no place, is scored by `numeracyScore`. */
+  /** Without `reference`, a row that has it, and no `spatial_info`, is scored by `numeracyScore`. */
   readonly numeracy_info?: readonly NumeracyItem[];
 }
 

@@ -8,7 +8,7 @@ import { assembleRollout } from './samples.js';
 
 /** How the one level is sampled. */
 export interface OneLevelOptions<Prompt, Context> {
-  /** Who samples; training updates it if it is the trained one. */
+  /** Who samples. The level is trained if it is the very policy that `train` is given. */
   readonly policy: Policy<Context>;
   /** The level's name in metrics and loss options. Default `token`. */
   readonly name?: LevelName;

@@ -47,7 +47,7 @@ export interface EvaluateOptions<P, C> {
 export interface EvaluateProgress {
   /** Prompts that are done. */
   readonly prompts: number;
-  /** Prompts that will be done. */
+  /** Prompts of the whole evaluation. */
   readonly total: number;
   /** Within the batch being sampled. */
   readonly detail?: RolloutProgress;

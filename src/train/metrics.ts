@@ -75,7 +75,7 @@ export interface StepMetrics {
     /** The rewards that are only watched. */
     readonly monitors: Readonly<Record<string, RewardStatistics>>;
   };
-  /** What became of it. */
+  /** What was made of the rewards. */
   readonly advantages: {
     /** Over the whole batch, samples that are out left aside. */
     readonly std: number;

@@ -70,7 +70,7 @@ export interface TrainOptions<P, C> {
   readonly groupSize?: number;
   /** B. Default 4. */
   readonly promptsPerStep?: number;
-  /** The same at every step, or by step. */
+  /** A number stays the same; a schedule gives one for each step. */
   readonly learningRate: number | Schedule;
   /** Default `adamW()`, disposed at the end. One that is passed in stays the caller's. */
   readonly optimizer?: Optimizer;
@@ -150,7 +150,7 @@ type Absent =
 export interface TrainSettings<P, C>
   extends Required<Omit<TrainOptions<P, C>, Absent | 'parallel'>>,
     Pick<TrainOptions<P, C>, Absent> {
-  /** By step. */
+  /** A number has become a schedule that stays the same. */
   readonly learningRate: Schedule;
 }
 

@@ -50,7 +50,7 @@ export interface TrainStep<P = unknown, C = unknown> {
 export interface Resources<C> {
   /** What it remembers goes on from step to step. */
   readonly optimizer: Optimizer;
-  /** What the KL penalty pulls towards. Default: nothing, as without a penalty. */
+  /** What the KL penalty pulls towards; needed if there is one. */
   readonly reference?: Reference<C>;
   /** Where adaptive coefficients stand before the step. Default: at their start. */
   readonly coefficients?: Coefficients;

@@ -58,7 +58,7 @@ const OPTIONS: readonly (keyof LoadJanusOptions)[] = [
 
 /** A policy from a checkpoint. */
 export interface JanusModel extends JanusPolicy {
-  /** The checkpoint's own, on the host. */
+  /** Of the checkpoint's `tokenizer.json`. */
   readonly tokenizer: JanusTokenizer;
   /** How the checkpoint names its tensors. */
   readonly layout: JanusLayout;

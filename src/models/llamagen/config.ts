@@ -44,21 +44,21 @@ export interface LlamaGenConfig {
 
 /** The sizes that the published code names; checkpoints were published of B, L, XL, XXL and 3B. */
 export const LLAMAGEN_SIZES = {
-  /** 0.11 billion weights with 16 384 image tokens, but for the condition's. */
+  /** 0.11 billion weights: the blocks and 16 384 image tokens, without the condition. */
   'GPT-B': { width: 768, layers: 12, heads: 12 },
-  /** 0.34 billion. */
+  /** 0.34 billion weights. */
   'GPT-L': { width: 1024, layers: 24, heads: 16 },
-  /** 0.77 billion. */
+  /** 0.77 billion weights. */
   'GPT-XL': { width: 1280, layers: 36, heads: 20 },
-  /** 1.4 billion. */
+  /** 1.4 billion weights. */
   'GPT-XXL': { width: 1536, layers: 48, heads: 24 },
-  /** 3.9 billion. */
+  /** 3.9 billion weights. */
   'GPT-XXXL': { width: 2560, layers: 48, heads: 40 },
-  /** 1.2 billion. */
+  /** 1.2 billion weights. */
   'GPT-1B': { width: 2048, layers: 22, heads: 32 },
-  /** 3.1 billion. */
+  /** 3.1 billion weights. */
   'GPT-3B': { width: 3200, layers: 24, heads: 32 },
-  /** 6.6 billion. */
+  /** 6.6 billion weights. */
   'GPT-7B': { width: 4096, layers: 32, heads: 32 },
 } as const satisfies Record<string, Pick<LlamaGenConfig, 'width' | 'layers' | 'heads'>>;
 

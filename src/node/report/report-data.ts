@@ -45,11 +45,11 @@ export interface ChartData {
 export interface ChangeData {
   /** `Reward`, or the monitor's name. */
   readonly name: string;
-  /** Mean of the first. */
+  /** Mean of the first steps. */
   readonly from: number;
-  /** Mean of the last. */
+  /** Mean of the last steps. */
   readonly to: number;
-  /** A twentieth of the steps that have a number, 1 to 20. */
+  /** Steps of each mean: a twentieth of those that have a number, 1 to 20. */
   readonly over: number;
 }
 

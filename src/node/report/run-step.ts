@@ -38,7 +38,7 @@ export interface RunStep {
   readonly rewards: Readonly<Record<string, RunReward>>;
   /** Rewards that are only watched, by name. */
   readonly monitors: Readonly<Record<string, RunReward>>;
-  /** By name. */
+  /** By level name. */
   readonly levels: Readonly<Record<string, RunLevel>>;
   /** Share of the groups whose samples all got the same reward. */
   readonly zeroVarianceFraction: number;

@@ -9,7 +9,7 @@ import type { BackendName } from '../backend.js';
 
 /** A learning rate that rises in a straight line and falls again. */
 export interface LearningRate {
-  /** After the warm-up. */
+  /** The highest, at the end of the warm-up. */
   readonly peak: number;
   /** Default 0. */
   readonly warmupSteps?: number;

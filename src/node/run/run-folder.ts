@@ -29,7 +29,7 @@ export interface RunFolder<P, C> {
   readonly path: string;
   /** For `train({ loggers })`. */
   readonly loggers: readonly Logger<P, C>[];
-  /** Files, and the folder for `train({ checkpoints: { folder } })`. They are made when there is something to write. */
+  /** `config.json`: the settings. This and what follows is made when there is something to write. */
   readonly config: string;
   /** `metrics.jsonl`: a line for each step. */
   readonly metrics: string;
@@ -37,7 +37,7 @@ export interface RunFolder<P, C> {
   readonly findings: string;
   /** `pictures.jsonl`: a line for each picture that was kept. */
   readonly pictures: string;
-  /** For `train({ checkpoints: { folder } })`. */
+  /** The folder for `train({ checkpoints: { folder } })`. */
   readonly checkpoints: string;
 }
 

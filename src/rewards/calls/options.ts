@@ -20,9 +20,9 @@ export interface RewardCallOptions {
    * was thrown) is believed, up to `most`. Default `{ first: 250, most: 30000 }`.
    */
   readonly backoff?: {
-    /** At least 0. */
+    /** The first pause, in milliseconds, at least 0. Default 250. */
     readonly first?: number;
-    /** At least `first`. */
+    /** The longest pause, in milliseconds, at least `first`. Default 30 000, or `first` if that is more. */
     readonly most?: number;
   };
   /**
@@ -30,9 +30,9 @@ export interface RewardCallOptions {
    * tried. Default: it is always asked.
    */
   readonly breaker?: {
-    /** Calls in a row, at least 1. */
+    /** Failed calls in a row, at least 1. */
     readonly failures: number;
-    /** Until one call is tried, in milliseconds. */
+    /** Milliseconds until one call is tried. */
     readonly pause: number;
   };
   /** Calls at once; others wait. Default 1 without `batchSize`, 4 with it. */

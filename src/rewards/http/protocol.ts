@@ -21,7 +21,7 @@ export interface RewardRequestSample {
 
 /** The body of a request. */
 export interface RewardRequest {
-  /** The version, as the service must speak it. */
+  /** The version of the protocol that this is written in. */
   readonly protocol: typeof REWARD_PROTOCOL;
   /** At least one; ids tell them apart, not their order. */
   readonly samples: readonly RewardRequestSample[];
