@@ -10,12 +10,14 @@ import { type PaperSettings, plannedRuns } from './settings.js';
 export const percent = (share: number): string => (100 * share).toFixed(1);
 /** With its sign. */
 export const signed = (share: number): string => `${share >= 0 ? '+' : '−'}${percent(Math.abs(share))}`;
+/** What must not be broken between lines: cells of a table are narrow. */
+const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');
 /** An estimate with its interval. */
 export const withInterval = ({ estimate, low, high }: Estimate): string =>
-  `${percent(estimate)} (${percent(low)} to ${percent(high)})`;
+  `${percent(estimate)} ${unbroken(`(${percent(low)} to ${percent(high)})`)}`;
 /** The same of a difference. */
 export const signedInterval = ({ estimate, low, high }: Estimate): string =>
-  `${signed(estimate)} (${signed(low)} to ${signed(high)})`;
+  `${signed(estimate)} ${unbroken(`(${signed(low)} to ${signed(high)})`)}`;
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 /**
@@ -87,7 +89,7 @@ export function differenceTable(runs: Runs): string {
     const differences = others.map((other) => runs.difference('bicot', other, subset));
     const corrected = holm(differences.map((difference) => difference?.p ?? 1));
     return differences.map((difference, i) =>
-      difference ? `${signedInterval(difference)}, p ${pValue(corrected[i] as number)}` : '–',
+      difference ? `${signedInterval(difference)}, ${unbroken(`p ${pValue(corrected[i] as number)}`)}` : '–',
     );
   });
   return table(

@@ -64,6 +64,8 @@ export function load(app) {
     const [title, ...rest] = heading.text.split('\n');
     page.name = title.slice(2).trim();
     heading.text = rest.join('\n');
+    // A line that begins with a value's mark would be glued to the line before.
+    for (const part of page.content) part.text = part.text.replaceAll(/(?<=\S)\n[ \t]*(?=<!-- = )/g, ' ');
   });
 
   app.converter.on(Converter.EVENT_CREATE_DECLARATION, (context, reflection) => {
