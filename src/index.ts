@@ -146,6 +146,7 @@ export {
   grpo,
   gspo,
   type ObjectiveOptions,
+  PRESET_NAMES,
   type PresetName,
   presetObjective,
   sapo,

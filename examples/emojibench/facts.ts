@@ -1,11 +1,14 @@
 import type { PromptRow } from 'bicot';
-import type { Fact } from '../emoji/facts.js';
+import { FACTS, type Fact } from '../emoji/facts.js';
 import { stableHash } from '../emoji/holdout.js';
 
 /** What a fact is about, after WISE (arXiv 2503.07265): cultural common sense, natural science, time and space. */
 export const FACT_KINDS = ['culture', 'nature', 'time'] as const;
 /** One of them. */
 export type FactKind = (typeof FACT_KINDS)[number];
+
+/** What the demo says of a noun, too. */
+const known = (noun: string): Fact => FACTS.find((fact) => fact.noun === noun) as Fact;
 
 /** Facts by what they are about. Every phrase belongs to one noun. */
 const FACTS_BY_KIND: Readonly<Record<FactKind, readonly Fact[]>> = {
@@ -35,33 +38,33 @@ const FACTS_BY_KIND: Readonly<Record<FactKind, readonly Fact[]>> = {
       phrases: ['the thing that tells drivers to halt', 'the thing at a crossing to obey'],
     },
     { noun: 'kite', phrases: ['the toy that Chinese children fly', 'the toy that needs wind'] },
-    { noun: 'book', phrases: ['the thing people read', 'the thing with many pages'] },
+    known('book'),
     { noun: 'scissors', phrases: ['the tool that cuts paper', 'the tool of a tailor'] },
   ],
   nature: [
-    { noun: 'banana', phrases: ['the fruit that monkeys love', 'the yellow fruit that people peel'] },
+    known('banana'),
     { noun: 'apple', phrases: ['the fruit that fell on Newton', 'the fruit that a doctor keeps away from'] },
-    { noun: 'cow', phrases: ['the animal that gives milk', 'the animal that eats grass and moos'] },
-    { noun: 'giraffe', phrases: ['the animal with the longest neck', 'the tallest animal'] },
-    { noun: 'elephant', phrases: ['the animal with a trunk', 'the largest animal on land'] },
-    { noun: 'zebra', phrases: ['the animal with stripes', 'the striped animal'] },
-    { noun: 'sheep', phrases: ['the animal that gives wool', 'the animal with a coat of wool'] },
-    { noun: 'dog', phrases: ['the animal that barks', 'the animal that guards the house'] },
-    { noun: 'cat', phrases: ['the animal that purrs', 'the animal that chases mice'] },
+    known('cow'),
+    known('giraffe'),
+    known('elephant'),
+    known('zebra'),
+    known('sheep'),
+    known('dog'),
+    known('cat'),
     { noun: 'horse', phrases: ['the animal that knights rode', 'the animal that neighs'] },
     { noun: 'bear', phrases: ['the animal that steals honey', 'the animal that sleeps all winter'] },
     { noun: 'bird', phrases: ['the animal with feathers', 'the animal that lays eggs in a nest'] },
-    { noun: 'carrot', phrases: ['the vegetable that rabbits love', 'the long vegetable that rabbits eat'] },
+    known('carrot'),
     {
       noun: 'potted plant',
       phrases: ['the thing that needs water and light', 'the thing that makes oxygen'],
     },
     { noun: 'boat', phrases: ['the vehicle that floats on water', 'the vehicle that sails'] },
-    { noun: 'airplane', phrases: ['the vehicle that flies', 'the vehicle with wings'] },
+    known('airplane'),
   ],
   time: [
-    { noun: 'clock', phrases: ['the thing that tells the time', 'the thing that rings in the morning'] },
-    { noun: 'bed', phrases: ['the furniture that people sleep in', 'the thing to rest on at night'] },
+    known('clock'),
+    known('bed'),
     { noun: 'toothbrush', phrases: ['the tool to use before bed', 'the tool for clean teeth'] },
     { noun: 'cake', phrases: ['the sweet for a birthday', 'the sweet with candles once a year'] },
     { noun: 'umbrella', phrases: ['the thing people open in the rain', 'the thing for a wet day in autumn'] },

@@ -24,30 +24,35 @@ export interface RotaryTables {
  * @returns owned by the caller
  */
 export function rotaryTables(positions: ArrayLike<number>, size: number, theta = 10_000): RotaryTables {
-  const half = size / 2;
-  const cosines = new Float32Array(positions.length * size);
-  const sines = new Float32Array(positions.length * size);
-  for (let p = 0; p < positions.length; p++) {
-    for (let i = 0; i < half; i++) {
-      const angle = (positions[p] as number) * theta ** ((-2 * i) / size);
-      for (const column of [i, i + half]) {
-        cosines[p * size + column] = Math.cos(angle);
-        sines[p * size + column] = Math.sin(angle);
-      }
-    }
-  }
-  return rotaryTablesOf(cosines, sines, size);
+  const angle = (p: number, i: number): number => (positions[p] as number) * theta ** ((-2 * i) / size);
+  return rotaryTablesOf(positions.length, size, angle);
 }
 
 /**
- * Tables of given cosines and sines, for models that place their tokens in another way than in a line.
- * @param cosines `[P · D]`, the same in both halves of D
- * @param sines `[P · D]`, the same in both halves of D
+ * Tables of given angles, for models that place their tokens in another way than in a line.
+ * @param positions P
  * @param size D, even
+ * @param angle how far the `i`th pair of channels turns at the `p`th position; where undefined, its cosine and sine are both 0
  * @returns owned by the caller
  */
-export function rotaryTablesOf(cosines: Float32Array, sines: Float32Array, size: number): RotaryTables {
-  const [positions, half] = [cosines.length / size, size / 2];
+export function rotaryTablesOf(
+  positions: number,
+  size: number,
+  angle: (p: number, i: number) => number | undefined,
+): RotaryTables {
+  const half = size / 2;
+  const cosines = new Float32Array(positions * size);
+  const sines = new Float32Array(positions * size);
+  for (let p = 0; p < positions; p++) {
+    for (let i = 0; i < half; i++) {
+      const turned = angle(p, i);
+      if (turned === undefined) continue;
+      for (const column of [i, i + half]) {
+        cosines[p * size + column] = Math.cos(turned);
+        sines[p * size + column] = Math.sin(turned);
+      }
+    }
+  }
   const rotate = new Float32Array(size * size);
   const rotateTransposed = new Float32Array(size * size);
   for (let i = 0; i < half; i++) {

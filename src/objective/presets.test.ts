@@ -4,7 +4,19 @@ import { describeOnBackends } from '../../test/support/backends.js';
 import { normalValues, uniformStream } from '../tensor/noise.js';
 import { grpoLoss } from './loss.js';
 import { levelObjective, lossObjective } from './objective.js';
-import { balanced, bnpo, cispo, dapo, drGrpo, grpo, gspo, presetObjective, sapo, t2iR1 } from './presets.js';
+import {
+  balanced,
+  bnpo,
+  cispo,
+  dapo,
+  drGrpo,
+  grpo,
+  gspo,
+  PRESET_NAMES,
+  presetObjective,
+  sapo,
+  t2iR1,
+} from './presets.js';
 import { unclipped } from './surrogates/clipped.js';
 import { tokenWeights } from './weights.js';
 
@@ -105,17 +117,7 @@ describe('presets', () => {
   });
 
   it('are found by name, for configuration files', () => {
-    for (const name of [
-      't2iR1',
-      'balanced',
-      'grpo',
-      'bnpo',
-      'drGrpo',
-      'dapo',
-      'cispo',
-      'sapo',
-      'gspo',
-    ] as const) {
+    for (const name of PRESET_NAMES) {
       expect(presetObjective(name, { weight: 2 })).toMatchObject({ name, level: { weight: 2 } });
     }
     expect(() => presetObjective('ppo' as 'grpo')).toThrow(

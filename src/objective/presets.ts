@@ -156,17 +156,20 @@ export function gspo(options: ObjectiveOptions = {}): Objective {
   return build('gspo', { ratio: 'sequence', surrogate }, options);
 }
 
-/** Names of the presets, for configuration files and command lines. */
-export type PresetName =
-  | 't2iR1'
-  | 'balanced'
-  | 'grpo'
-  | 'bnpo'
-  | 'drGrpo'
-  | 'dapo'
-  | 'cispo'
-  | 'sapo'
-  | 'gspo';
+/** Names of the presets, for configuration files, command lines and comparisons of all. */
+export const PRESET_NAMES = [
+  't2iR1',
+  'balanced',
+  'grpo',
+  'bnpo',
+  'drGrpo',
+  'dapo',
+  'cispo',
+  'sapo',
+  'gspo',
+] as const;
+/** One of them. */
+export type PresetName = (typeof PRESET_NAMES)[number];
 
 const PRESETS: Readonly<Record<PresetName, (options?: ObjectiveOptions) => Objective>> = {
   ...{ t2iR1, balanced, grpo, bnpo, drGrpo, dapo, cispo, sapo, gspo },
@@ -180,7 +183,7 @@ export function presetObjective(name: PresetName, options: ObjectiveOptions = {}
   if (typeof name === 'string' && Object.hasOwn(PRESETS, name)) return PRESETS[name](options);
   throw new BicotError(
     'value',
-    `presetObjective: there is no preset '${name}'; the presets are ${Object.keys(PRESETS).join(', ')}.`,
+    `presetObjective: there is no preset '${name}'; the presets are ${PRESET_NAMES.join(', ')}.`,
   );
 }
 

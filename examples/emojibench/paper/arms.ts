@@ -1,4 +1,4 @@
-import { balanced, type Objective, type PresetName, presetObjective, t2iR1 } from 'bicot';
+import { balanced, type Objective, PRESET_NAMES, presetObjective, t2iR1 } from 'bicot';
 import type { RewardWeights } from '../../emoji/choose-rewards.js';
 
 /** How a policy comes about. */
@@ -85,19 +85,6 @@ const other = (question: Question, name: string, title: string, rest: Partial<Ar
   ...rest,
 });
 
-/** The presets that are compared, with two updates of each rollout, so that what they do with ratios matters, and half the rollouts. */
-const PRESETS: readonly PresetName[] = [
-  'balanced',
-  't2iR1',
-  'grpo',
-  'bnpo',
-  'drGrpo',
-  'dapo',
-  'cispo',
-  'sapo',
-  'gspo',
-];
-
 /** All arms. Those that a question compares with `bicot` of `main` need no arm for it. */
 export const ARMS: readonly Arm[] = [
   ...MAIN,
@@ -118,7 +105,8 @@ export const ARMS: readonly Arm[] = [
   other('guidance', 'conditional', 'guidance 2, conditional log-probs', {
     guidance: { scale: 2, logProbs: 'conditional' },
   }),
-  ...PRESETS.map((preset) =>
+  // With two updates of each rollout, so that what they do with ratios matters, and half the rollouts.
+  ...PRESET_NAMES.map((preset) =>
     other('objectives', `objective-${preset}`, preset, {
       objective: presetObjective(preset),
       updatesPerRollout: 2,

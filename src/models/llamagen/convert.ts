@@ -21,14 +21,10 @@ export function halvesChannel(channel: number, size: number): number {
  */
 export function rotaryWeight(weight: Float32Array, width: number, heads: number): Float32Array {
   assertSquare('rotaryWeight', weight, width);
-  const size = width / heads;
   const result = new Float32Array(weight.length);
-  for (let channel = 0; channel < width; channel++) {
-    const column = halvesChannel(channel, size);
-    for (let i = 0; i < width; i++) {
-      result[i * width + column] = weight[channel * width + i] as number;
-    }
-  }
+  eachPlace(width, heads, (published, ours) => {
+    result[ours] = weight[published] as number;
+  });
   return result;
 }
 
@@ -41,15 +37,19 @@ export function rotaryWeight(weight: Float32Array, width: number, heads: number)
  */
 export function publishedRotaryWeight(weight: Float32Array, width: number, heads: number): Float32Array {
   assertSquare('publishedRotaryWeight', weight, width);
-  const size = width / heads;
   const result = new Float32Array(weight.length);
-  for (let channel = 0; channel < width; channel++) {
-    const column = halvesChannel(channel, size);
-    for (let i = 0; i < width; i++) {
-      result[channel * width + i] = weight[i * width + column] as number;
-    }
-  }
+  eachPlace(width, heads, (published, ours) => {
+    result[published] = weight[ours] as number;
+  });
   return result;
+}
+
+/** Where each weight lies in PyTorch's `[out, in]` of neighbours, and in `[in, out]` of halves. */
+function eachPlace(width: number, heads: number, visit: (published: number, ours: number) => void): void {
+  for (let channel = 0; channel < width; channel++) {
+    const column = halvesChannel(channel, width / heads);
+    for (let i = 0; i < width; i++) visit(channel * width + i, i * width + column);
+  }
 }
 
 function assertSquare(where: string, weight: Float32Array, width: number): void {

@@ -16,21 +16,10 @@ export function llamaGenRotary(
   positions: ArrayLike<number> = allPositions(conditionTokens + config.grid ** 2),
 ): RotaryTables {
   const size = config.width / config.heads;
-  const half = size / 2;
-  const cosines = new Float32Array(positions.length * size);
-  const sines = new Float32Array(positions.length * size);
-  for (let p = 0; p < positions.length; p++) {
+  return rotaryTablesOf(positions.length, size, (p, i) => {
     const place = (positions[p] as number) - conditionTokens;
-    if (place < 0) continue;
-    for (let i = 0; i < half; i++) {
-      const angle = angleOf(config, place, i);
-      for (const channel of [i, i + half]) {
-        cosines[p * size + channel] = Math.cos(angle);
-        sines[p * size + channel] = Math.sin(angle);
-      }
-    }
-  }
-  return rotaryTablesOf(cosines, sines, size);
+    return place < 0 ? undefined : angleOf(config, place, i);
+  });
 }
 
 /** How far the `i`th pair of channels turns for the image token at a place. */

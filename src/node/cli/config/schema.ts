@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { LLAMAGEN_SIZES, type LlamaGenSize } from '../../../models/llamagen/config.js';
+import { PRESET_NAMES } from '../../../objective/presets.js';
 import type { BackendName } from '../../backend.js';
 import type { RunSettings } from '../../run/definition.js';
 import { fieldsIn } from './names.js';
@@ -19,7 +20,6 @@ const text = v.pipe(v.string('text in quotes'), v.nonEmpty('text that is not emp
 const oneOf = <const T extends readonly string[]>(all: T) => v.picklist(all, `one of ${all.join(', ')}`);
 
 const BACKENDS = ['node-gpu', 'webgpu', 'node', 'wasm', 'cpu'] as const satisfies readonly BackendName[];
-const PRESETS = ['t2iR1', 'balanced', 'grpo', 'bnpo', 'drGrpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const;
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
@@ -35,12 +35,12 @@ const learningRate = v.lazy((input) =>
     : number('a number, 0 or more, or { peak, warmupSteps, final, shape }', (value) => value >= 0),
 );
 const presetName = v.picklist(
-  PRESETS,
-  `one of ${PRESETS.join(', ')}, or { preset: one of them, and its options }`,
+  PRESET_NAMES,
+  `one of ${PRESET_NAMES.join(', ')}, or { preset: one of them, and its options }`,
 );
 /** Options of a preset are checked by the preset. */
 const plainObjective = v.lazy((input) =>
-  isObject(input) ? v.looseObject({ preset: oneOf(PRESETS) }) : presetName,
+  isObject(input) ? v.looseObject({ preset: oneOf(PRESET_NAMES) }) : presetName,
 );
 const objective = v.lazy((input) =>
   isObject(input) && !('preset' in (input as object))
