@@ -55,6 +55,16 @@ describe('crossedBootstrap', () => {
     expect(crossedBootstrap(table, { seed: 4 }).standardError).not.toBe(once.standardError);
   });
 
+  it('has an end with two runs that differ more than their prompts: between one and two degrees of freedom', () => {
+    const table = draw([2, 40], { runs: 1, prompts: 0.5, noise: 0.1 }, 3);
+    const { estimate, low, high } = crossedBootstrap(table, { resamples: 999 });
+    const means = table.map((row) => row.reduce((sum, value) => sum + value / row.length, 0));
+    // Student's t of so few degrees lies beyond every replicate: the ends are the lower run and the higher, and a little of the prompts.
+    expect(low).toBeLessThan(Math.min(...means));
+    expect(high).toBeGreaterThan(Math.max(...means));
+    expect(estimate).toBeCloseTo((low + high) / 2, 0);
+  });
+
   it('says where nothing differs', () => {
     const same = crossedBootstrap([
       [1, 1],

@@ -111,7 +111,7 @@ def main():
     means = np.array(FLAT)[indices].mean(axis=-1)
     points = [-7.5, -3.2, -1.0, -0.25, 0.0, 0.6, 1.959963984540054, 4.0, 8.0]
     shares = [1e-6, 0.001, 0.025, 0.3, 0.5, 0.8, 0.995]
-    degrees = [1, 2, 3, 4, 7, 19, 40, 99, 400]
+    degrees = [1, 2, 3, 4, 7, 19, 40, 99, 400, 0.7, 1.3, 2.6, 4.7, 61.5, 299.5]
     generator = np.random.default_rng(2)
     fixture = {
         "source": f"SciPy {scipy.__version__}, NumPy {np.__version__}, float64; see test/reference",

@@ -11,7 +11,7 @@ import { QUICK } from './settings.js';
 
 const [folder = 'runs/paper-quick', again] = process.argv.slice(2);
 const runs = runsOf(readRecords(folder), QUICK);
-const judged = (arm: string, subset = 'all'): number => runs.judged(arm, subset)?.estimate ?? Number.NaN;
+const judged = (arm: string, subset = 'all'): number => runs.accepted(arm, subset) ?? Number.NaN;
 
 let wrong = 0;
 function check(what: string, right: boolean, measured: string): void {

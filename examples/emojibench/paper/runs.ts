@@ -27,7 +27,9 @@ export interface Runs {
   readonly prompts: readonly PromptRow[];
   /** Runs of an arm, by seed; empty if none was made. */
   ofArm(arm: string): readonly RunRecord[];
-  /** Share of samples that a judge accepts. */
+  /** Share of samples that the judge accepts, over all runs. */
+  accepted(arm: string, subset: string): number | undefined;
+  /** The same with its interval. */
   judged(arm: string, subset: string, measure?: 'judge' | 'aspects'): Estimate | undefined;
   /** `first` − `second`, over the seeds that both have. */
   difference(first: string, second: string, subset: string): Difference | undefined;
@@ -65,11 +67,16 @@ export function runsOf(records: readonly RunRecord[], settings: PaperSettings): 
     records,
     prompts,
     ofArm,
-    judged: (arm, subset, measure) => {
+    accepted: (arm, subset) => {
+      const perRun = ofArm(arm).map((record) => mean(row(record, subset)));
+      return perRun.length === 0 ? undefined : mean(perRun);
+    },
+    // Pages quote the same interval in several places, and resampling takes its time.
+    judged: remembered((arm: string, subset: string, measure?: 'judge' | 'aspects') => {
       const table = ofArm(arm).map((record) => row(record, subset, measure));
       return table.length === 0 ? undefined : interval(table);
-    },
-    difference: (first, second, subset) => {
+    }),
+    difference: remembered((first: string, second: string, subset: string) => {
       const others = new Map(ofArm(second).map((record) => [record.seed, record]));
       const table = ofArm(first).flatMap((record) => {
         const other = others.get(record.seed);
@@ -82,7 +89,23 @@ export function runsOf(records: readonly RunRecord[], settings: PaperSettings): 
         table.reduce((sum, differences) => sum + (differences[p] as number) / table.length, 0),
       );
       return { ...interval(table), p: signFlipTest(perPrompt), seeds: table.length };
-    },
+    }),
+  };
+}
+
+/** The mean. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The same function, which computes the answer to each question once. */
+function remembered<Names extends readonly (string | undefined)[], Answer>(
+  compute: (...names: Names) => Answer,
+): (...names: Names) => Answer {
+  const known = new Map<string, Answer>();
+  return (...names) => {
+    const key = names.join('\n');
+    if (!known.has(key)) known.set(key, compute(...names));
+    return known.get(key) as Answer;
   };
 }
 

@@ -3,7 +3,7 @@ import { FACT_KINDS } from '../facts.js';
 import { EMOJI_BENCH } from '../world.js';
 import { ARMS, type Arm, type Question } from './arms.js';
 import type { RunRecord } from './record.js';
-import type { Estimate, Runs } from './runs.js';
+import { type Estimate, mean, type Runs } from './runs.js';
 import { type PaperSettings, plannedRuns } from './settings.js';
 
 /** In percent with one digit. */
@@ -29,9 +29,6 @@ export const table = (
   rows: readonly (readonly string[])[],
   align: '---:' | '---' = '---:',
 ): string => [row(head), row(head.map((_, i) => (i === 0 ? '---' : align))), ...rows.map(row)].join('\n');
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Arms of a question that have runs. */
 const armsOf = (runs: Runs, question: Question): Arm[] =>
@@ -73,7 +70,7 @@ export function taskTable(runs: Runs): string {
     ['', ...subsets],
     armsOf(runs, 'main').map(({ name, title }) => [
       title,
-      ...subsets.map((subset) => percent(runs.judged(name, subset)?.estimate ?? Number.NaN)),
+      ...subsets.map((subset) => percent(runs.accepted(name, subset) ?? Number.NaN)),
     ]),
   );
 }
@@ -164,7 +161,7 @@ export function hackingTable(runs: Runs): string {
       return [
         titleOf(arm),
         ...rewards.map((reward) => percent(rewardMean(records, reward))),
-        percent(runs.judged(arm, 'all')?.estimate ?? Number.NaN),
+        percent(runs.accepted(arm, 'all') ?? Number.NaN),
         `${warned.length} of ${records.length}${codes.length > 0 ? ` (${codes.join(', ')})` : ''}`,
       ];
     }),

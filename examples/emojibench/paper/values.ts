@@ -1,4 +1,4 @@
-import type { Estimate, Runs } from './runs.js';
+import type { Runs } from './runs.js';
 import { klOf, percent, pValue, signedInterval, withInterval } from './tables.js';
 
 /**
@@ -17,17 +17,17 @@ export function valueIn(runs: Runs, key: string): string {
     case 'judge':
       return `${withInterval(known(runs.judged(first, second)))} %`;
     case 'share':
-      return percent(known(runs.judged(first, second)).estimate);
+      return percent(known(runs.accepted(first, second)));
     case 'difference':
       return signedInterval(known(runs.difference(first, second, subset)));
     case 'p':
       return pValue(known(runs.difference(first, second, subset)).p);
     case 'relative': {
-      const [one, other] = [first, second].map((arm) => known(runs.judged(arm, subset))) as [
-        Estimate,
-        Estimate,
+      const [one, other] = [first, second].map((arm) => known(runs.accepted(arm, subset))) as [
+        number,
+        number,
       ];
-      return `${percent(one.estimate / other.estimate - 1)} %`;
+      return `${percent(one / other - 1)} %`;
     }
     case 'plan':
     case 'picture': {
