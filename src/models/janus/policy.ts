@@ -29,6 +29,7 @@ import type { JanusTokenIds, JanusTokenizer } from './tokenizer.js';
 export interface JanusPolicy extends Policy<JanusContext> {
   /** Sizes of the language model and of the image decoder. */
   readonly config: JanusConfig;
+  /** What it emits: a level names one of the two. */
   readonly spaces: {
     /** Plans. It encodes and decodes text if there is a tokenizer. */
     readonly text: TextSpace;

@@ -18,6 +18,7 @@ import { isImageSpace, joinSequences } from './sequences.js';
 export interface TransformerPolicy extends Policy<TokenContext> {
   /** Sizes and special tokens, defaults filled in. */
   readonly config: TransformerConfig;
+  /** What it emits: a level names one of the two. */
   readonly spaces: {
     /** Plans. It encodes and decodes text if a `tokenizer` was given. */
     readonly text: TextSpace;

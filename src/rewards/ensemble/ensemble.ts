@@ -33,6 +33,7 @@ export interface EnsembleOptions {
 
 /** Several rewards as one. Itself a reward function (scores are the totals), so ensembles nest. */
 export interface RewardEnsemble<P = unknown> {
+  /** `evaluate`, of which only the totals are given: a failure where a sample is out, an abstention where no member scored. */
   (samples: readonly Sample<P>[], call?: RewardCall): Promise<readonly RewardResult[]>;
   /** Names of the trained members, in the table's order. */
   readonly members: readonly string[];

@@ -64,6 +64,7 @@ export interface RewardServiceHealth {
   readonly protocol: typeof REWARD_PROTOCOL;
   /** What the service calls itself, e.g. its model. */
   readonly name: string;
+  /** Whatever else the service tells. */
   readonly [field: string]: unknown;
 }
 

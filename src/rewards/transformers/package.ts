@@ -25,6 +25,7 @@ export interface OnnxConfig {
 
 /** A model of transformers.js: named tensors in, named tensors out. The caller disposes both. */
 export interface OnnxModel {
+  /** One forward pass, without gradients. */
   (inputs: OnnxTensors): Promise<OnnxTensors>;
   /** What its `config.json` says. */
   readonly config: OnnxConfig;

@@ -16,6 +16,7 @@ import { type YesNoModel, type YesNoModelOptions, yesNoModel } from './yes-no-mo
 export interface T2iR1Row extends RuleRow, QuestionRow {
   /** What the picture as a whole is compared with and judged by. */
   readonly prompt: string;
+  /** What kind of prompt it is, as in `PromptRow`. */
   readonly task_type: string;
   /** What the detector looks for, and what is asked about where there are no `attr_nouns`. */
   readonly nouns: readonly string[];

@@ -34,7 +34,10 @@ export interface MonitorState extends SeriesState {
 
 /** Says what has gone wrong, step by step. */
 export interface TrainingMonitor {
-  /** @returns the findings that are new in this step */
+  /**
+   * Looks at one step; steps come in order.
+   * @returns the findings that are new in it
+   */
   (metrics: StepMetrics): Finding[];
   /** What it remembers. */
   state(): MonitorState;
