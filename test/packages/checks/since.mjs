@@ -2,7 +2,7 @@
  * A plugin of TypeDoc: every public name is marked with the version that it came in, from since.json, as `@since` would.
  */
 import { readFileSync } from 'node:fs';
-import { Comment, CommentTag, Converter, ReflectionKind } from 'typedoc';
+import { CommentTag, Converter, ReflectionKind } from 'typedoc';
 
 const since = JSON.parse(readFileSync(new URL('since.json', import.meta.url), 'utf8'));
 /** The earliest version that a name has in any entry point: it may be in several. */
@@ -29,8 +29,8 @@ export function load(app) {
       if (version === undefined || !reflection.parent?.kindOf(ReflectionKind.Module | ReflectionKind.Project))
         continue;
       for (const documented of reflection.signatures ?? [reflection]) {
-        documented.comment ??= new Comment();
-        if (documented.comment.getTag('@since')) continue;
+        // What has no docstring must stay without one, for the check that everything has.
+        if (!documented.comment || documented.comment.getTag('@since')) continue;
         documented.comment.blockTags.push(new CommentTag('@since', [{ kind: 'text', text: version }]));
       }
     }
