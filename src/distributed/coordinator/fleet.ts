@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import * as v from 'valibot';
 import type { Keys } from '../wire/keys.js';
-import { JOB_KINDS, type JobKind, type WorkerInfo } from '../wire/protocol.js';
+import { JOB_KINDS, type WorkerInfo } from '../wire/protocol.js';
 
 const kind = v.picklist(JOB_KINDS);
 const amounts = v.record(v.string(), v.pipe(v.number(), v.finite()));
@@ -37,15 +37,3 @@ export async function workersOf(redis: Redis, keys: Keys): Promise<WorkerInfo[]>
     }
   });
 }
-
-/** Workers that take jobs of a kind for a run. */
-export const workingOn = (
-  workers: readonly WorkerInfo[],
-  config: string,
-  of: JobKind,
-  dropped: ReadonlyMap<string, string>,
-): WorkerInfo[] =>
-  workers.filter(
-    ({ id, config: theirs, kinds, draining }) =>
-      theirs === config && kinds.includes(of) && !draining && !dropped.has(id),
-  );
