@@ -52,10 +52,10 @@ const redness: RewardFunction<string> = async (samples) =>
   });
 
 /** Adapters of a tiny Janus. */
-export function adaptersRun(steps: number): ResumableRun<string, JanusContext> {
+export function adaptersRun(steps: number, rank = 2): ResumableRun<string, JanusContext> {
   return {
     async begin() {
-      const policy = await loadJanus(TINY, { lora: { rank: 2 } });
+      const policy = await loadJanus(TINY, { lora: { rank } });
       const write = janusPrompts(policy.tokenizer, { system: '', instruction: 'Plan {}.' });
       return {
         policy,

@@ -236,7 +236,10 @@ async function workerOf<P, C>(
         await work();
       } finally {
         // A Redis that is away keeps no worker from ending: its signs vanish by themselves.
-        await Promise.race([signs.leave().catch(() => {}), sleep(5000)]);
+        const left = new AbortController();
+        await Promise.race([signs.leave().catch(() => {}), sleep(5000, left.signal)]);
+        // Nor does the timer.
+        left.abort();
       }
     },
   };
