@@ -37,18 +37,28 @@ const field = (name: string): string =>
 const shared = (name: string): string =>
   new RegExp(`^ {2,4}${name}: (.*)$`, 'm').exec(read('compose.yaml'))?.[1] as string;
 
+interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
 interface Service {
   readonly process: ChildProcess;
   readonly said: () => string;
   readonly says: (words: RegExp) => Promise<void>;
-  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly ended: Promise<End>;
+  /** Ends it, and whatever it left behind. */
+  readonly kill: () => void;
 }
 
 const started: Service[] = [];
 
 function start(line: string, cwd: string, env: Readonly<Record<string, string>>): Service {
   // exec: signals go to the command itself, as from Docker's init and from systemd.
-  const child = spawn('sh', ['-c', `exec ${line}`], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } });
+  const child = spawn('sh', ['-c', `exec ${line}`], {
+    ...{ cwd, env: { ...process.env, NO_COLOR: '1', ...env } },
+    // A group of its own, so that what a command leaves behind can be ended too.
+    detached: true,
+  });
   let text = '';
   let listeners: (() => void)[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -57,8 +67,15 @@ function start(line: string, cwd: string, env: Readonly<Record<string, string>>)
       for (const look of [...listeners]) look();
     });
   }
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) =>
-    child.once('close', (code, signal) => done({ code, signal })),
+  const ended = new Promise<End>((done) =>
+    child.once('exit', (code, signal) => {
+      // What it said last is still on its way; but something left behind may never close the pipes.
+      const late = setTimeout(() => done({ code, signal }), 2000);
+      child.once('close', () => {
+        clearTimeout(late);
+        done({ code, signal });
+      });
+    }),
   );
   const says = (words: RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -71,7 +88,14 @@ function start(line: string, cwd: string, env: Readonly<Record<string, string>>)
       look();
       void ended.then(() => reject(new Error(`${line} ended without saying ${words}: ${text}`)));
     });
-  const own: Service = { process: child, said: () => text, says, ended };
+  const kill = (): void => {
+    try {
+      process.kill(-(child.pid as number), 'SIGKILL');
+    } catch {
+      // It has ended, with all that it started.
+    }
+  };
+  const own: Service = { process: child, said: () => text, says, ended, kill };
   started.push(own);
   return own;
 }
@@ -99,7 +123,7 @@ describe.skipIf(NO_REDIS)('examples/distributed', { timeout: 240_000 }, () => {
   });
   afterAll(async () => {
     client.disconnect();
-    for (const { process: child } of started) child.kill('SIGKILL');
+    for (const { kill } of started) kill();
     await Promise.all(started.map(({ ended }) => ended));
     for (const path of [folder, data]) rmSync(path, { recursive: true, force: true });
   });
