@@ -1,5 +1,5 @@
 import { BicotError, type Box, type RgbImage } from 'bicot';
-import { CELL, GRID, PICTURE } from './scene.js';
+import { CELL, cellLine, GRID, PICTURE } from './scene.js';
 
 /** Values of one cell. */
 export const CELL_VALUES = CELL * CELL * 3;
@@ -19,9 +19,8 @@ export function inkOf(images: readonly RgbImage[]): Float32Array {
       );
     }
     for (let cell = 0; cell < GRID * GRID; cell++) {
-      const [left, top] = [(cell % GRID) * CELL, Math.floor(cell / GRID) * CELL];
       for (let y = 0; y < CELL; y++) {
-        const from = ((top + y) * PICTURE + left) * 3;
+        const from = cellLine(cell, y);
         for (let i = 0; i < CELL * 3; i++) ink[at++] = 1 - (data[from + i] ?? 255) / 255;
       }
     }

@@ -33,12 +33,17 @@ export function cellName(cell: number): string {
 /** The names of all cells, in reading order. */
 export const CELLS: readonly string[] = Array.from({ length: GRID * GRID }, (_, cell) => cellName(cell));
 
+/** Where the `y`th line of a cell begins in a picture's `[64, 64, 3]` values. */
+export function cellLine(cell: number, y: number): number {
+  const [left, top] = [(cell % GRID) * CELL, Math.floor(cell / GRID) * CELL];
+  return ((top + y) * PICTURE + left) * 3;
+}
+
 /** Copies `[16, 16, 3]` pixels into a cell of a picture. */
 export function paintCell(picture: RgbImage, cell: number, pixels: Uint8Array): void {
-  const [left, top] = [(cell % GRID) * CELL, Math.floor(cell / GRID) * CELL];
   for (let y = 0; y < CELL; y++) {
     const row = pixels.subarray(y * CELL * 3, (y + 1) * CELL * 3);
-    picture.data.set(row, ((top + y) * PICTURE + left) * 3);
+    picture.data.set(row, cellLine(cell, y));
   }
 }
 

@@ -8,7 +8,7 @@ import { freeCells, honestScene } from '../emoji/layout.js';
 import { NOUNS } from '../emoji/nouns.js';
 import { drawRow } from '../emoji/prompts.js';
 import { isMet, specOf } from '../emoji/requirement.js';
-import { CELL, GRID, PICTURE, paintCell, renderScene, type Scene } from '../emoji/scene.js';
+import { CELL, cellLine, paintCell, renderScene, type Scene } from '../emoji/scene.js';
 import { EMOJI_BENCH } from './world.js';
 
 /** What the judge says of scenes whose truth is known. */
@@ -144,9 +144,8 @@ export const CORRUPTIONS: readonly Corruption[] = [
 /** White rows in a cell. */
 function erased(picture: RgbImage, cell: number, from: number, to: number): RgbImage {
   const copy = copied(picture);
-  const [left, top] = [(cell % GRID) * CELL, Math.floor(cell / GRID) * CELL];
   for (let y = from; y < to; y++) {
-    const start = ((top + y) * PICTURE + left) * 3;
+    const start = cellLine(cell, y);
     copy.data.fill(255, start, start + CELL * 3);
   }
   return copy;

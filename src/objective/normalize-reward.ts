@@ -1,7 +1,7 @@
 import { BicotError } from '../errors.js';
 import { assertKnownOptions } from '../options.js';
 import { DEFAULT_EPSILON, normalizeWithinGroups } from './advantages.js';
-import { countGroups } from './statistics.js';
+import { countGroups, rowsOfGroup } from './statistics.js';
 
 /**
  * What one reward's scores become before they are put together with others. `none`: nothing. `group`: standard scores
@@ -74,9 +74,7 @@ export function rankWithinGroups(scores: ArrayLike<number>, groupSize: number): 
   const groups = countGroups('rankWithinGroups', scores.length, groupSize, 1);
   const ranks = new Float64Array(scores.length).fill(Number.NaN);
   for (let group = 0; group < groups; group++) {
-    const rows = Array.from({ length: groupSize }, (_, i) => group * groupSize + i).filter(
-      (i) => !Number.isNaN(scores[i] as number),
-    );
+    const rows = rowsOfGroup(group, groupSize).filter((i) => !Number.isNaN(scores[i] as number));
     for (const i of rows) {
       const below = rows.filter((j) => (scores[j] as number) < (scores[i] as number)).length;
       const equal = rows.filter((j) => scores[j] === scores[i]).length;

@@ -2,7 +2,7 @@ import { BicotError } from '../errors.js';
 import { type AdvantageScale, DEFAULT_EPSILON, normalizeWithinGroups } from './advantages.js';
 import type { RewardAggregation } from './combine.js';
 import type { RewardTable } from './reward-table.js';
-import { nanMoments } from './statistics.js';
+import { nanMoments, rowsOfGroup } from './statistics.js';
 import {
   combineScores,
   filledColumns,
@@ -50,7 +50,7 @@ export function rewardShares(input: RewardSharesInput): Record<string, number> {
   const sums = counted.map(() => 0);
   let weight = 0;
   for (let group = 0; group < groups; group++) {
-    const rows = Array.from({ length: groupSize }, (_, i) => group * groupSize + i).filter((i) => scored[i]);
+    const rows = rowsOfGroup(group, groupSize).filter((i) => scored[i]);
     const { covariances, variance } = groupMoments(parts, rows);
     if (variance === 0) continue;
     // Either every group as a whole, or every group by its variance.

@@ -54,6 +54,11 @@ export function countGroups(what: string, length: number, groupSize: number, lea
   return length / groupSize;
 }
 
+/** The rows of a group's samples: `[G]` of N. */
+export function rowsOfGroup(group: number, groupSize: number): number[] {
+  return Array.from({ length: groupSize }, (_, i) => group * groupSize + i);
+}
+
 /**
  * Throws if a number is infinite; NaN passes, as it stands for "no score".
  * @throws BicotError `non-finite`; `value` for what is no number

@@ -1,4 +1,4 @@
-import { nanMoments } from '../../objective/statistics.js';
+import { nanMoments, rowsOfGroup } from '../../objective/statistics.js';
 import { assertKnownOptions, assertNumber, POSITIVE_INTEGER } from '../../options.js';
 import type { RewardResult } from '../../rewards/reward.js';
 import type { Logger } from '../../train/logger.js';
@@ -72,7 +72,7 @@ function picturesOf<P, C>(
   promptText: (prompt: P) => string,
 ): KeptPicture[] {
   const { groupSize, samples } = rollout;
-  const rows = Array.from({ length: groupSize }, (_, i) => group * groupSize + i);
+  const rows = rowsOfGroup(group, groupSize);
   return rows.flatMap((row) => {
     const sample = samples[row];
     if (!sample?.image) return [];

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { encodePng } from '../../image/png.js';
 import { rewardColumn } from '../../objective/reward-table.js';
+import { rowsOfGroup } from '../../objective/statistics.js';
 import { assertKnownOptions, assertNumber, POSITIVE_INTEGER } from '../../options.js';
 import type { Logger } from '../../train/logger.js';
 import type { TrainStep } from '../../train/step.js';
@@ -113,7 +114,7 @@ function imageValues<P, C>(made: TrainStep<P, C>, promptText: (prompt: P) => str
   const { groupSize, samples } = made.rollout;
   const [group] = extremeGroups(made, 1).best;
   if (group === undefined) return [];
-  const rows = Array.from({ length: groupSize }, (_, i) => group * groupSize + i);
+  const rows = rowsOfGroup(group, groupSize);
   const cells = rows.flatMap((row): GridCell[] => {
     const image = samples[row]?.image;
     return image ? [{ image, caption: [`total ${captionOf(made.rewards.total[row] as number)}`] }] : [];

@@ -4,12 +4,12 @@ import { failure, type RewardFunction, type RewardResult, score } from '../rewar
 import { throwIfAborted } from './abort.js';
 import { toRawImage } from './image.js';
 import { type Loaded, lazyModel } from './lazy-model.js';
-import { assertModelSource, findModel, MODEL_SOURCE_OPTIONS, type ModelSource } from './model-source.js';
-import type { OnnxModel, OnnxProcessor, OnnxTensors, OnnxTokenizer, TransformersModule } from './package.js';
+import { assertModelSource, MODEL_SOURCE_OPTIONS, type ModelSource } from './model-source.js';
+import type { OnnxTensors } from './package.js';
 import { promptText } from './prompt-text.js';
-import { resizeAsPil } from './resize-as-pil.js';
 import { judgePictures, type PicturedSample } from './samples.js';
 import { disposeTensors, type Numbers, outputNumbers } from './tensors.js';
+import { loadTextImageModel, type TextImageParts } from './text-image-model.js';
 import { tokenize } from './tokens.js';
 
 /** Options of `imageTextSimilarity`. */
@@ -23,11 +23,7 @@ export interface ImageTextSimilarityOptions<Prompt = unknown> extends ModelSourc
 const WHERE = 'imageTextSimilarity';
 const TYPES = ['clip', 'siglip', 'chinese_clip'];
 
-interface TwoTowers {
-  readonly transformers: TransformersModule;
-  readonly model: OnnxModel;
-  readonly tokenizer: OnnxTokenizer;
-  readonly processor: OnnxProcessor;
+interface TwoTowers extends TextImageParts {
   /** SigLIP was trained on texts of one length, and reads their last token. */
   readonly padding: true | 'max_length';
 }
@@ -68,21 +64,8 @@ export function imageTextSimilarity<Prompt = unknown>(
 }
 
 async function load(source: ModelSource): Promise<TwoTowers> {
-  const { transformers, name, options, type, load } = await findModel(WHERE, source, TYPES);
-  const { AutoModel, AutoTokenizer, AutoImageProcessor } = transformers;
-  const [model, tokenizer, processor] = await load(
-    AutoModel.from_pretrained(name, options),
-    AutoTokenizer.from_pretrained(name, options),
-    AutoImageProcessor.from_pretrained(name, options),
-  );
-  resizeAsPil(transformers, processor);
-  return {
-    transformers,
-    model,
-    tokenizer,
-    processor,
-    padding: type.startsWith('siglip') ? 'max_length' : true,
-  };
+  const { parts, type } = await loadTextImageModel(WHERE, source, TYPES, 'AutoModel');
+  return { ...parts, padding: type.startsWith('siglip') ? 'max_length' : true };
 }
 
 /** One result per sample. All texts go with the first batch of pictures, and one, which is not looked at, with the others. */

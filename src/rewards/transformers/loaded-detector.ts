@@ -1,15 +1,7 @@
 import type { RgbImage } from '../../policy/policy.js';
 import type { Box, Detection } from '../detection.js';
-import type { OnnxModel, OnnxProcessor, OnnxTokenizer, TransformersModule } from './package.js';
 import type { Numbers } from './tensors.js';
-
-/** A detector's model with what prepares its inputs. */
-export interface DetectorParts {
-  readonly transformers: TransformersModule;
-  readonly model: OnnxModel;
-  readonly tokenizer: OnnxTokenizer;
-  readonly processor: OnnxProcessor;
-}
+import type { TextImageParts } from './text-image-model.js';
 
 /** How a family of models is asked. */
 export interface DetectorFamily {
@@ -19,7 +11,12 @@ export interface DetectorFamily {
    * Runs the model once.
    * @param texts what stands for each noun in the model's input
    */
-  detect(where: string, parts: DetectorParts, image: RgbImage, texts: readonly string[]): Promise<Candidates>;
+  detect(
+    where: string,
+    parts: TextImageParts,
+    image: RgbImage,
+    texts: readonly string[],
+  ): Promise<Candidates>;
 }
 
 /** What a model says of all its boxes. */

@@ -5,10 +5,10 @@ import type { Detector } from './detector.js';
 import { groundingDino } from './grounding-dino.js';
 import { imageFault } from './image.js';
 import { type Loaded, lazyModel } from './lazy-model.js';
-import { confidentOnes, type DetectorFamily, type DetectorParts } from './loaded-detector.js';
-import { assertModelSource, findModel, MODEL_SOURCE_OPTIONS, type ModelSource } from './model-source.js';
+import { confidentOnes, type DetectorFamily } from './loaded-detector.js';
+import { assertModelSource, MODEL_SOURCE_OPTIONS, type ModelSource } from './model-source.js';
 import { owlV2, owlVit } from './owl-vit.js';
-import { resizeAsPil } from './resize-as-pil.js';
+import { loadTextImageModel, type TextImageParts } from './text-image-model.js';
 
 /** Options of `objectDetection`. */
 export interface ObjectDetectionOptions extends ModelSource {
@@ -29,7 +29,7 @@ const FAMILIES: Readonly<Record<string, DetectorFamily>> = {
 };
 const FRACTION: NumberRule = { words: 'at least 0 and below 1', test: (value) => value >= 0 && value < 1 };
 
-interface Family extends DetectorParts {
+interface Family extends TextImageParts {
   readonly family: DetectorFamily;
 }
 
@@ -68,13 +68,12 @@ export function objectDetection(options: ObjectDetectionOptions): Detector & Loa
 }
 
 async function load(source: ObjectDetectionOptions): Promise<Family> {
-  const { transformers, name, options, type, load } = await findModel(WHERE, source, Object.keys(FAMILIES));
-  const { AutoModelForZeroShotObjectDetection, AutoTokenizer, AutoImageProcessor } = transformers;
-  const [model, tokenizer, processor] = await load(
-    AutoModelForZeroShotObjectDetection.from_pretrained(name, options),
-    AutoTokenizer.from_pretrained(name, options),
-    AutoImageProcessor.from_pretrained(name, options),
+  const types = Object.keys(FAMILIES);
+  const { parts, type } = await loadTextImageModel(
+    WHERE,
+    source,
+    types,
+    'AutoModelForZeroShotObjectDetection',
   );
-  resizeAsPil(transformers, processor);
-  return { transformers, model, tokenizer, processor, family: FAMILIES[type] as DetectorFamily };
+  return { ...parts, family: FAMILIES[type] as DetectorFamily };
 }

@@ -1,8 +1,9 @@
 import type { RgbImage } from '../../policy/policy.js';
 import { toRawImage } from './image.js';
-import { type DetectorFamily, type DetectorParts, sigmoid } from './loaded-detector.js';
+import { type DetectorFamily, sigmoid } from './loaded-detector.js';
 import type { OnnxTensors } from './package.js';
 import { disposeTensors, type Numbers, outputNumbers } from './tensors.js';
+import type { TextImageParts } from './text-image-model.js';
 import { tokenize } from './tokens.js';
 
 /** OWL-ViT: one text per noun, each with confidences of its own. */
@@ -29,7 +30,7 @@ export const owlV2: DetectorFamily = {
 
 async function run(
   where: string,
-  { transformers, model, tokenizer, processor }: DetectorParts,
+  { transformers, model, tokenizer, processor }: TextImageParts,
   image: RgbImage,
   texts: readonly string[],
 ): Promise<{ readonly logits: Numbers; readonly boxes: Numbers }> {

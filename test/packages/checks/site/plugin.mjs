@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { relative, sep } from 'node:path';
-import { CommentTag, Converter, DocumentReflection, ReflectionKind } from 'typedoc';
+import { CommentTag, Converter, DocumentReflection, PageEvent, ReflectionKind } from 'typedoc';
 
 /** What the rooms are called, by folder; the first that fits. */
 const ROOMS = [
@@ -73,8 +73,10 @@ export function load(app) {
     if (!file) return;
     const path = relative(root, file).split(sep).join('/');
     const room = ROOMS.find(([folder]) => path.startsWith(folder))?.[1];
-    if (reflection.kindOf(ReflectionKind.Module)) reflection.name = entries[path] ?? reflection.name;
-    else if (room && reflection.parent?.kindOf(ReflectionKind.SomeModule)) rooms.set(reflection, room);
+    if (reflection.kindOf(ReflectionKind.Module)) {
+      if (!entries[path]) throw new Error(`${path}: pages.json has no name under which it is imported.`);
+      reflection.name = entries[path];
+    } else if (room && reflection.parent?.kindOf(ReflectionKind.SomeModule)) rooms.set(reflection, room);
   });
 
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
@@ -120,6 +122,13 @@ export function load(app) {
     },
     -200,
   );
+
+  // A table in a box can be as wide as it wants, and is pushed aside in it.
+  app.renderer.on(PageEvent.END, (page) => {
+    page.contents = page.contents
+      ?.replaceAll('<table>', '<div class="bicot-table"><table>')
+      .replaceAll('</table>', '</table></div>');
+  });
 }
 
 /** The parts of a text with every name of the API in code style made a link, but for headings and links that are there. */
