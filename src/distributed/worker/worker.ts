@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
+import { orAborted } from '../../abort.js';
 import { backendTraits } from '../../backends/traits.js';
 import { sleep } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
@@ -132,11 +133,13 @@ async function workerOf<P, C>(
     const tools = { redis, keys, run, id, kinds, weights, computer: own };
     const mine = kinds.filter((kind) => run.kinds.includes(kind));
     const told = throttled(say);
+    let busy = 0;
     const takers = mine.map((kind) => {
       const taker = new surroundings.packages.bullmq.Worker(
         keys.queue(kind, config),
         async (job) => {
-          const made = await doJob(tools, job.id as string, job.data);
+          busy++;
+          const made = await doJob(tools, job.id as string, job.data).finally(() => busy--);
           if (made.answer.kind === 'done' && made.kind) {
             done[made.kind] = (done[made.kind] ?? 0) + 1;
             const now = made.units / Math.max(1e-6, made.computeSeconds);
@@ -173,27 +176,28 @@ async function workerOf<P, C>(
     let dropped: string | null = null;
     try {
       while (!options.signal?.aborted) {
-        await signs.tell();
-        dropped = await redis.hget(keys.dropped, id);
+        await orAborted(signs.tell(), options.signal);
+        dropped = (await orAborted(redis.hget(keys.dropped, id), options.signal)) ?? null;
         if (dropped !== null) break;
-        const now = await runNow();
+        const now = await orAborted(runNow(), options.signal);
         if (now === undefined || now.config !== run.config || now.stalledAfter !== run.stalledAfter) break;
         await sleep(BEAT * 500, options.signal);
       }
       if (options.signal?.aborted) {
         say('draining: what is under way is finished, nothing else is taken.');
-        await signs.tell();
+        await patiently(signs.tell());
       }
       // Signs of life go on while the last jobs are done.
       const beat = setInterval(() => void signs.tell().catch(() => {}), BEAT * 1000);
       try {
-        await Promise.all(takers.map((taker) => taker.close(dropped !== null)));
+        const closed = Promise.all(takers.map((taker) => taker.close(dropped !== null)));
+        await (busy > 0 ? closed : patiently(closed));
       } finally {
         clearInterval(beat);
       }
     } finally {
       state.config = undefined;
-      await Promise.allSettled(takers.map((taker) => taker.close(true)));
+      await patiently(Promise.allSettled(takers.map((taker) => taker.close(true))));
     }
     if (dropped !== null) {
       throw new BicotError(
@@ -206,7 +210,8 @@ async function workerOf<P, C>(
   const work = async (): Promise<void> => {
     let waiting = false;
     while (!options.signal?.aborted) {
-      const run = await runNow();
+      const run = await orAborted(runNow(), options.signal);
+      if (options.signal?.aborted) return;
       if (run) {
         const reason = refusalOfRun(run, { config, backend, hasFolder: options.weightsFolder !== undefined });
         if (reason) {
@@ -224,7 +229,7 @@ async function workerOf<P, C>(
       }
       if (!waiting) say('no run yet: waiting for one.');
       waiting = true;
-      await signs.tell();
+      await orAborted(signs.tell(), options.signal);
       await sleep(BEAT * 500, options.signal);
     }
   };
@@ -235,11 +240,8 @@ async function workerOf<P, C>(
       try {
         await work();
       } finally {
-        // A Redis that is away keeps no worker from ending: its signs vanish by themselves.
-        const left = new AbortController();
-        await Promise.race([signs.leave().catch(() => {}), sleep(5000, left.signal)]);
-        // Nor does the timer.
-        left.abort();
+        // Signs that can't be taken away vanish by themselves.
+        await patiently(signs.leave());
       }
     },
   };
@@ -257,6 +259,13 @@ function kindsOf(asked: readonly JobKind[] | undefined, own: Computer): readonly
   const lacking = asked.find((kind) => !own.kinds.includes(kind));
   if (lacking === undefined) return [...new Set(asked)];
   throw new BicotError('value', `runWorker: kinds has '${lacking}', but the setup gives no ${lacking}.`);
+}
+
+/** Waits for Redis, but not long where nothing is lost by it: a Redis that is away keeps no worker from ending. */
+async function patiently(work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work.catch(() => {}), sleep(2000, over.signal)]);
+  over.abort();
 }
 
 /** The same words are said once in ten seconds. */

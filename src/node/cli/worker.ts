@@ -24,6 +24,9 @@ ${FLEET_HELP}
 
 Exit status: 0 drained, 1 an error or not wanted (with the reason), 2 not understood.`;
 
+/** Milliseconds that connections which nobody closed may keep the process. */
+const LEFT_OPEN = 1000;
+
 /**
  * `bicot worker`: works until it is told to end.
  * @returns the exit status
@@ -73,5 +76,7 @@ export async function workerCommand(args: readonly string[]): Promise<number> {
     return 0;
   } finally {
     stop.release();
+    // BullMQ's connections go on waiting for a Redis that is away; nothing is left to be handed in.
+    setTimeout(() => process.exit(), LEFT_OPEN).unref();
   }
 }
