@@ -10,7 +10,7 @@ import type { WeightStore } from './store.js';
 export interface FetchedWeights {
   /**
    * The numbers of a version, laid out as the variables are.
-   * @throws BicotError `value` if they are gone or damaged
+   * @throws BicotError `value` if they are gone or damaged; a damaged chunk is removed from the store, so that it is written again
    */
   fetch(version: string): Promise<SharedArrayBuffer>;
   /** Bytes that were fetched, as they are stored. */
@@ -63,10 +63,16 @@ export function fetchedWeights(
     if (stored.length > maxBytes || raw > CHUNK_BYTES) {
       throw new BicotError('value', `distributed: ${what} is larger than there can be one.`);
     }
-    const bytes = unshuffled(await inflateTo(stored, raw, what));
-    if (checksum(bytes) !== sha256) throw new BicotError('value', `distributed: ${what} is damaged.`);
-    fetched += stored.length;
-    return bytes;
+    try {
+      const bytes = unshuffled(await inflateTo(stored, raw, what));
+      if (checksum(bytes) !== sha256) throw new BicotError('value', `distributed: ${what} is damaged.`);
+      fetched += stored.length;
+      return bytes;
+    } catch (error) {
+      // The coordinator writes again what is not there; what is there but damaged it would never look at.
+      await store.dropChunks([sha256]);
+      throw error;
+    }
   };
 
   return {
