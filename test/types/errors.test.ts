@@ -33,7 +33,7 @@ const WRONG: readonly (readonly [what: string, code: string, ...says: RegExp[]])
   [
     'an objective that does not exist',
     `presetObjective('grp0');`,
-    /'"grp0"' is not assignable to parameter of type 'PresetName'/,
+    /'"grp0"' is not assignable to parameter of type '"t2iR1" \| "balanced"/,
   ],
   [
     'a misspelt setting of a level',
