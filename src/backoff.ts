@@ -1,3 +1,5 @@
+import { linkedAbort } from './abort.js';
+
 /** How pauses grow, in milliseconds. */
 export interface Backoff {
   readonly first: number;
@@ -29,4 +31,26 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
     const timer = setTimeout(wake, milliseconds);
     signal?.addEventListener('abort', wake, { once: true });
   });
+}
+
+/** As long as a timer can be set: 24 days. */
+const FOREVER = 2 ** 31 - 1;
+
+/**
+ * Waits for something that may never come, but not after a signal, nor longer than that. What comes later is let go.
+ * @returns undefined if it did not come
+ * @throws what `work` throws, if it does so before
+ */
+export async function patiently<T>(
+  work: Promise<T>,
+  { milliseconds = FOREVER, signal }: { readonly milliseconds?: number; readonly signal?: AbortSignal },
+): Promise<T | undefined> {
+  const over = linkedAbort(signal);
+  try {
+    return await Promise.race([work, sleep(milliseconds, over.signal).then(() => undefined)]);
+  } finally {
+    work.catch(() => {});
+    over.abort();
+    over.release();
+  }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { backendTraits } from '../backends/traits.js';
-import { sleep } from '../backoff.js';
+import { patiently, sleep } from '../backoff.js';
 import { BicotError } from '../errors.js';
 import type { Executor, ExecutorSource, ExecutorStart } from '../parallel/executor.js';
 import { weightLayout } from '../parallel/shared-weights.js';
@@ -152,26 +152,24 @@ async function end(fleet: Fleet, stop: () => Promise<void>): Promise<void> {
   fleet.board.stop(
     new BicotError('worker', 'bullmq: this executor was disposed. Make a new one for another training.'),
   );
-  const clean = async (): Promise<void> => {
+  const clean = async (): Promise<true> => {
     await stop();
-    if (fleet.lost) return;
+    if (fleet.lost) return true;
     await client.redis.del(keys.run);
     await workersLeft(client.redis, keys, run.config, 10);
     await fleet.weights.clear();
     await fleet.board.close(true);
     await sweep(client.redis, keys);
     await fleet.lease.release();
+    return true;
   };
-  const abort = new AbortController();
   try {
-    const late = sleep(1000 * CLEANING, abort.signal).then(() => 'late' as const);
-    if ((await Promise.race([clean(), late])) === 'late') {
+    if (!(await patiently(clean(), { milliseconds: 1000 * CLEANING }))) {
       say(
         `distributed: ${client.address} did not answer for ${CLEANING} s: what the run left there vanishes by itself.`,
       );
     }
   } finally {
-    abort.abort();
     client.close();
     void fleet.board.close(false).catch(() => {});
   }

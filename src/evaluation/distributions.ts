@@ -17,31 +17,13 @@ export function normalQuantile(p: number): number {
 }
 
 /**
- * The distribution function of Student's t for any degrees of freedom above 0: for whole ones finite sums (Abramowitz and Stegun
- * 26.7.3 and 26.7.4), for others an incomplete beta function (26.7.1, 26.5.8).
+ * The distribution function of Student's t for any degrees of freedom above 0, whole or not: an incomplete beta function (Abramowitz
+ * and Stegun 26.7.1).
  */
 export function studentCdf(t: number, degrees: number): number {
-  const between = Number.isInteger(degrees) ? wholeBetween(t, degrees) : realBetween(t, degrees);
-  return 0.5 + between / 2;
-}
-
-/** What lies between −t and t, less what lies there for a negative t. */
-function wholeBetween(t: number, degrees: number): number {
-  const angle = Math.atan(t / Math.sqrt(degrees));
-  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
-  const odd = degrees % 2 === 1;
-  let term = odd ? cosine : 1;
-  let sum = 0;
-  for (let k = odd ? 1 : 0; k <= degrees - 2; k += 2) {
-    sum += term;
-    term *= (cosine * cosine * (k + 1)) / (k + 2);
-  }
-  return odd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum;
-}
-
-function realBetween(t: number, degrees: number): number {
   const squares = degrees + t * t;
-  return Math.sign(t) * incompleteBeta((t * t) / squares, degrees / squares, 0.5, degrees / 2);
+  const between = incompleteBeta((t * t) / squares, degrees / squares, 0.5, degrees / 2);
+  return 0.5 + (Math.sign(t) * between) / 2;
 }
 
 /** The quantile of Student's t, for `0 < p < 1` and any degrees of freedom above 0. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { JobKind } from 'bicot/distributed';
 import type { CoordinatorOptions } from './fleet-coordinator.js';
+import { type Heard, heard } from './heard.js';
 import { bundled } from './worker-entry.js';
 
 export interface FleetWorkerOptions {
@@ -19,12 +20,8 @@ export interface FleetWorkerOptions {
   readonly broken?: boolean;
 }
 
-export interface FleetWorker {
+export interface FleetWorker extends Heard {
   readonly process: ChildProcess;
-  /** What it has said so far. */
-  said(): string;
-  /** Until it says so. */
-  says(words: RegExp): Promise<void>;
   /** Its exit status, once it has ended. */
   readonly ended: Promise<number | null>;
   kill(signal?: NodeJS.Signals): void;
@@ -54,31 +51,11 @@ export async function startCoordinator(
 function startProcess(module: URL, options: object, prefix: readonly string[]): FleetWorker {
   const [command, ...args] = [...prefix, process.execPath, fileURLToPath(module), JSON.stringify(options)];
   const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  const listeners = new Set<() => void>();
-  const hear = (chunk: Buffer): void => {
-    text += chunk;
-    if (process.env.FLEET_LOUD) process.stderr.write(chunk);
-    for (const listener of listeners) listener();
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
   const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
   return {
     process: child,
     ended,
-    said: () => text,
-    says: (words) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (!words.test(text)) return;
-          listeners.delete(look);
-          resolve();
-        };
-        listeners.add(look);
-        void ended.then(() => reject(new Error(`the process ended without saying ${words}: ${text}`)));
-        look();
-      }),
+    ...heard(child, ended, 'the process'),
     kill: (signal = 'SIGKILL') => child.kill(signal),
   };
 }

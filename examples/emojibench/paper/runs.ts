@@ -71,12 +71,11 @@ export function runsOf(records: readonly RunRecord[], settings: PaperSettings): 
       const perRun = ofArm(arm).map((record) => mean(row(record, subset)));
       return perRun.length === 0 ? undefined : mean(perRun);
     },
-    // Pages quote the same interval in several places, and resampling takes its time.
-    judged: remembered((arm: string, subset: string, measure?: 'judge' | 'aspects') => {
+    judged: (arm, subset, measure) => {
       const table = ofArm(arm).map((record) => row(record, subset, measure));
       return table.length === 0 ? undefined : interval(table);
-    }),
-    difference: remembered((first: string, second: string, subset: string) => {
+    },
+    difference: (first, second, subset) => {
       const others = new Map(ofArm(second).map((record) => [record.seed, record]));
       const table = ofArm(first).flatMap((record) => {
         const other = others.get(record.seed);
@@ -89,25 +88,13 @@ export function runsOf(records: readonly RunRecord[], settings: PaperSettings): 
         table.reduce((sum, differences) => sum + (differences[p] as number) / table.length, 0),
       );
       return { ...interval(table), p: signFlipTest(perPrompt), seeds: table.length };
-    }),
+    },
   };
 }
 
 /** The mean. */
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** The same function, which computes the answer to each question once. */
-function remembered<Names extends readonly (string | undefined)[], Answer>(
-  compute: (...names: Names) => Answer,
-): (...names: Names) => Answer {
-  const known = new Map<string, Answer>();
-  return (...names) => {
-    const key = names.join('\n');
-    if (!known.has(key)) known.set(key, compute(...names));
-    return known.get(key) as Answer;
-  };
-}
 
 /** Over runs and prompts; of a single run over prompts only. */
 function interval(table: readonly (readonly number[])[]): Estimate {

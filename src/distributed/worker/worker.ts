@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
-import { orAborted } from '../../abort.js';
 import { backendTraits } from '../../backends/traits.js';
-import { sleep } from '../../backoff.js';
+import { patiently, sleep } from '../../backoff.js';
 import { BicotError } from '../../errors.js';
 import { assertKnownOptions } from '../../options.js';
 import { weightLayout } from '../../parallel/shared-weights.js';
@@ -44,6 +43,9 @@ export interface RunWorkerOptions<P = never, C = never> {
   /** Told what happens. Default: lines on the standard error stream. */
   readonly say?: (line: string) => void;
 }
+
+/** For what nothing is lost by: a Redis that is away keeps no worker from ending. */
+const BRIEFLY = { milliseconds: 2000 };
 
 const OPTIONS: readonly string[] = [
   ...(['connection', 'queue', 'setup', 'config', 'kinds', 'weightsFolder', 'device', 'once'] as const),
@@ -118,10 +120,17 @@ async function workerOf<P, C>(
     ...{ ...state, draining: options.signal?.aborted ?? false },
   });
   const signs = presence(redis, keys, id, info);
+  const untilDrained = { signal: options.signal };
 
   const runNow = async (): Promise<RunInfo | undefined> => {
     const text = await redis.get(keys.run);
     return text === null ? undefined : runInfoOf(text);
+  };
+
+  const look = async (): Promise<{ readonly dropped?: string; readonly run?: RunInfo }> => {
+    await signs.tell();
+    const dropped = await redis.hget(keys.dropped, id);
+    return dropped === null ? { run: await runNow() } : { dropped };
   };
 
   /** Until the run is over, another, or the worker drains. */
@@ -173,33 +182,32 @@ async function workerOf<P, C>(
       return taker;
     });
     state.config = config;
-    let dropped: string | null = null;
+    let dropped: string | undefined;
     try {
       while (!options.signal?.aborted) {
-        await orAborted(signs.tell(), options.signal);
-        dropped = (await orAborted(redis.hget(keys.dropped, id), options.signal)) ?? null;
-        if (dropped !== null) break;
-        const now = await orAborted(runNow(), options.signal);
-        if (now === undefined || now.config !== run.config || now.stalledAfter !== run.stalledAfter) break;
+        const now = await patiently(look(), untilDrained);
+        dropped = now?.dropped;
+        if (dropped !== undefined) break;
+        if (now?.run?.config !== run.config || now.run.stalledAfter !== run.stalledAfter) break;
         await sleep(BEAT * 500, options.signal);
       }
       if (options.signal?.aborted) {
         say('draining: what is under way is finished, nothing else is taken.');
-        await patiently(signs.tell());
+        await patiently(signs.tell(), BRIEFLY);
       }
       // Signs of life go on while the last jobs are done.
       const beat = setInterval(() => void signs.tell().catch(() => {}), BEAT * 1000);
       try {
-        const closed = Promise.all(takers.map((taker) => taker.close(dropped !== null)));
-        await (busy > 0 ? closed : patiently(closed));
+        const closed = Promise.all(takers.map((taker) => taker.close(dropped !== undefined)));
+        await (busy > 0 ? closed : patiently(closed, BRIEFLY));
       } finally {
         clearInterval(beat);
       }
     } finally {
       state.config = undefined;
-      await patiently(Promise.allSettled(takers.map((taker) => taker.close(true))));
+      await patiently(Promise.allSettled(takers.map((taker) => taker.close(true))), BRIEFLY);
     }
-    if (dropped !== null) {
+    if (dropped !== undefined) {
       throw new BicotError(
         'worker',
         `distributed: the coordinator takes no results of this worker any more: ${dropped}. Look into this machine (memory, disk, driver) before you start it again.`,
@@ -210,7 +218,7 @@ async function workerOf<P, C>(
   const work = async (): Promise<void> => {
     let waiting = false;
     while (!options.signal?.aborted) {
-      const run = await orAborted(runNow(), options.signal);
+      const run = await patiently(runNow(), untilDrained);
       if (options.signal?.aborted) return;
       if (run) {
         const reason = refusalOfRun(run, { config, backend, hasFolder: options.weightsFolder !== undefined });
@@ -229,7 +237,7 @@ async function workerOf<P, C>(
       }
       if (!waiting) say('no run yet: waiting for one.');
       waiting = true;
-      await orAborted(signs.tell(), options.signal);
+      await patiently(signs.tell(), untilDrained);
       await sleep(BEAT * 500, options.signal);
     }
   };
@@ -241,7 +249,10 @@ async function workerOf<P, C>(
         await work();
       } finally {
         // Signs that can't be taken away vanish by themselves.
-        await patiently(signs.leave());
+        await patiently(
+          signs.leave().catch(() => {}),
+          BRIEFLY,
+        );
       }
     },
   };
@@ -259,13 +270,6 @@ function kindsOf(asked: readonly JobKind[] | undefined, own: Computer): readonly
   const lacking = asked.find((kind) => !own.kinds.includes(kind));
   if (lacking === undefined) return [...new Set(asked)];
   throw new BicotError('value', `runWorker: kinds has '${lacking}', but the setup gives no ${lacking}.`);
-}
-
-/** Waits for Redis, but not long where nothing is lost by it: a Redis that is away keeps no worker from ending. */
-async function patiently(work: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([work.catch(() => {}), sleep(2000, over.signal)]);
-  over.abort();
 }
 
 /** The same words are said once in ten seconds. */

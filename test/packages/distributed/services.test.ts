@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Heard, heard } from '../../support/heard.js';
 import { installedFolder } from '../../support/installed.js';
 import { freePort, NO_REDIS } from '../../support/redis-server.js';
 
@@ -41,10 +42,8 @@ interface End {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-interface Service {
+interface Service extends Heard {
   readonly process: ChildProcess;
-  readonly said: () => string;
-  readonly says: (words: RegExp) => Promise<void>;
   readonly ended: Promise<End>;
   /** Ends it, and whatever it left behind. */
   readonly kill: () => void;
@@ -59,14 +58,6 @@ function start(line: string, cwd: string, env: Readonly<Record<string, string>>)
     // A group of its own, so that what a command leaves behind can be ended too.
     detached: true,
   });
-  let text = '';
-  let listeners: (() => void)[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk;
-      for (const look of [...listeners]) look();
-    });
-  }
   const ended = new Promise<End>((done) =>
     child.once('exit', (code, signal) => {
       // What it said last is still on its way; but something left behind may never close the pipes.
@@ -77,17 +68,6 @@ function start(line: string, cwd: string, env: Readonly<Record<string, string>>)
       });
     }),
   );
-  const says = (words: RegExp): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!words.test(text)) return;
-        listeners = listeners.filter((one) => one !== look);
-        resolve();
-      };
-      listeners.push(look);
-      look();
-      void ended.then(() => reject(new Error(`${line} ended without saying ${words}: ${text}`)));
-    });
   const kill = (): void => {
     try {
       process.kill(-(child.pid as number), 'SIGKILL');
@@ -95,7 +75,7 @@ function start(line: string, cwd: string, env: Readonly<Record<string, string>>)
       // It has ended, with all that it started.
     }
   };
-  const own: Service = { process: child, said: () => text, says, ended, kill };
+  const own: Service = { process: child, ended, kill, ...heard(child, ended, line) };
   started.push(own);
   return own;
 }
